@@ -1,0 +1,63 @@
+"""retouch: one toolkit that edits photographs.
+
+>>> import retouch
+>>> retouch.blend.__name__
+'blend'
+
+The names below are loaded when they are first used, so that ``import retouch`` touches no
+disk, network or environment, and does not import numpy or torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from retouch.errors import Cancelled as Cancelled
+    from retouch.errors import RetouchError as RetouchError
+    from retouch.image import Box as Box
+    from retouch.image import Mask as Mask
+    from retouch.image import Picture as Picture
+    from retouch.image import Polygon as Polygon
+    from retouch.image import Region as Region
+    from retouch.progress import Progress as Progress
+    from retouch.tasks.blend import blend as blend
+    from retouch.tasks.blend import fill as fill
+    from retouch.tasks.blend import flatten as flatten
+    from retouch.tasks.blend import recolor as recolor
+    from retouch.tasks.blend import relight as relight
+    from retouch.tasks.blend import tile as tile
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Box": "retouch.image",
+    "Cancelled": "retouch.errors",
+    "Mask": "retouch.image",
+    "Picture": "retouch.image",
+    "Polygon": "retouch.image",
+    "Progress": "retouch.progress",
+    "Region": "retouch.image",
+    "RetouchError": "retouch.errors",
+    "blend": "retouch.tasks.blend",
+    "fill": "retouch.tasks.blend",
+    "flatten": "retouch.tasks.blend",
+    "recolor": "retouch.tasks.blend",
+    "relight": "retouch.tasks.blend",
+    "tile": "retouch.tasks.blend",
+}
+
+__all__ = sorted(_HOME)  # noqa: PLE0605 - a list of strings; one table names every public thing
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'retouch' has no attribute {name!r}; it has {', '.join(__all__)}")
+    value = getattr(importlib.import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,0 +1,1 @@
+"""One edit over many images."""

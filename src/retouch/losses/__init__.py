@@ -1,0 +1,1 @@
+"""Losses: tensors in, a scalar out. A loss is given its feature network."""

@@ -1,0 +1,1 @@
+"""Network layers that two or more tasks share."""

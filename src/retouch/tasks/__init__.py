@@ -1,0 +1,1 @@
+"""The tasks: vertical slices that never import each other."""

@@ -1,0 +1,1 @@
+"""Large-mask inpainting with Fourier convolutions (LaMa)."""

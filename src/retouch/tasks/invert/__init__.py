@@ -1,0 +1,1 @@
+"""GAN inversion: photo to latent, edit, and back."""

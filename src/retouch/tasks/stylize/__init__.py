@@ -1,0 +1,1 @@
+"""Neural style: content reconstruction, texture synthesis, style transfer."""

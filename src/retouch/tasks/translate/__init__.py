@@ -1,0 +1,1 @@
+"""Image translation: pix2pix, CycleGAN, colourisation."""

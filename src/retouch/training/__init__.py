@@ -1,0 +1,1 @@
+"""The one training loop; loaders and metrics are passed in."""
