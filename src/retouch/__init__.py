@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from retouch.image import Polygon as Polygon
     from retouch.image import Region as Region
     from retouch.progress import Progress as Progress
+    from retouch.tasks.blend import PoissonSolver as PoissonSolver
     from retouch.tasks.blend import blend as blend
     from retouch.tasks.blend import fill as fill
     from retouch.tasks.blend import flatten as flatten
     from retouch.tasks.blend import recolor as recolor
     from retouch.tasks.blend import relight as relight
+    from retouch.tasks.blend import solve_poisson as solve_poisson
     from retouch.tasks.blend import tile as tile
 
 __version__ = "0.1.0"
@@ -36,6 +38,7 @@ _HOME = {
     "Cancelled": "retouch.errors",
     "Mask": "retouch.image",
     "Picture": "retouch.image",
+    "PoissonSolver": "retouch.tasks.blend",
     "Polygon": "retouch.image",
     "Progress": "retouch.progress",
     "Region": "retouch.image",
@@ -45,6 +48,7 @@ _HOME = {
     "flatten": "retouch.tasks.blend",
     "recolor": "retouch.tasks.blend",
     "relight": "retouch.tasks.blend",
+    "solve_poisson": "retouch.tasks.blend",
     "tile": "retouch.tasks.blend",
 }
 

@@ -1,0 +1,130 @@
+"""Edits of a photo's own gradient: texture taken out, light evened."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retouch.errors import InputError
+from retouch.image import Mask, MaskLike, Picture, PictureLike
+from retouch.progress import ProgressCallback
+from retouch.tasks.blend.edit.region import Pixels, Tolerance, area, check_range, finished
+from retouch.tasks.blend.method import guidance
+
+if TYPE_CHECKING:
+    from retouch.tasks.blend.method.poisson import Convergence
+
+
+def flatten(
+    photo: PictureLike,
+    mask: MaskLike | None = None,
+    *,
+    edges: MaskLike | None = None,
+    low: float = 0.02,
+    high: float = 0.05,
+    sigma: float = 1.0,
+    tolerance: Tolerance = "visual",
+    progress: ProgressCallback | None = None,
+) -> Picture:
+    """Wash out the texture of a region and keep its strong edges.
+
+    Args:
+        photo: the photo.
+        mask: the region; the whole photo without one.
+        edges: pixels whose differences to their neighbours are kept; found in the photo without it.
+        low: gradient, in value (0…1) per pixel, that continues an edge.
+        high: gradient that starts an edge.
+        sigma: blur in pixels that takes out the texture before edges are looked for.
+        tolerance: "visual" for at most half an 8-bit level of error, "exact" for a relative
+            residual of 1e-7, or a relative residual.
+        progress: called after every cycle of the solver.
+
+    Returns:
+        The photo, flattened inside the region, identical outside it.
+
+    Raises:
+        EmptyMask: the region is empty.
+        SizeMismatch: mask or edges do not have the photo's size.
+        InputError: low above high, or a negative value.
+
+    Source: Pérez et al. 2003, section 4, equation 14.
+    Departs: the edge detector does not thin the edges.
+    """
+    if not 0 <= low <= high:
+        raise InputError(f"low={low:g} and high={high:g}; pass 0 <= low <= high")
+    check_range("sigma", sigma, 0, 100)
+    picture = Picture.of(photo)
+    box, values = area(picture, mask)
+    pixels = picture.decode(box).copy()
+    if edges is None:
+        keep = guidance.strong_edges(pixels, low, high, sigma)
+    else:
+        keep = Mask.of(edges, picture.size).inside[box.y0 : box.y1, box.x0 : box.x1]
+    field = guidance.flattening_field(pixels, keep)
+    convergence = _add_field(pixels, values > 0, field, tolerance, progress)
+    return finished(picture, box, pixels, values, convergence)
+
+
+def relight(
+    photo: PictureLike,
+    mask: MaskLike,
+    *,
+    alpha: float = 0.2,
+    beta: float = 0.2,
+    tolerance: Tolerance = "visual",
+    progress: ProgressCallback | None = None,
+) -> Picture:
+    """Even out the light of a region: lift its shadows, calm its highlights.
+
+    Args:
+        photo: the photo.
+        mask: the region.
+        alpha: the size of step that is left as it is, in units of the region's mean gradient;
+            larger steps shrink, smaller ones grow. Above 0.
+        beta: strength, from 0 (nothing changes) to below 1.
+        tolerance: "visual" for at most half an 8-bit level of error, "exact" for a relative
+            residual of 1e-7, or a relative residual.
+        progress: called after every cycle of the solver.
+
+    Returns:
+        The photo, relit inside the region, identical outside it.
+
+    Raises:
+        EmptyMask: the region is empty.
+        SizeMismatch: the mask does not have the photo's size.
+        InputError: alpha or beta out of range.
+
+    Source: Pérez et al. 2003, section 4, equation 15.
+    Departs: one weight for the three channels, so that hues stay; 1/64 is added before the logarithm,
+        so that noise in black is not blown up.
+    """
+    check_range("beta", beta, 0, 0.99)
+    check_range("alpha", alpha, 1e-6, 1e6)
+    picture = Picture.of(photo)
+    box, values = area(picture, mask)
+    black = np.float32(1 / 64)
+    logarithm = np.log(np.maximum(picture.decode(box), 0) + black)
+    inside = values > 0
+    field = guidance.illumination_field(logarithm, inside, alpha, beta)
+    convergence = _add_field(logarithm, inside, field, tolerance, progress)
+    return finished(picture, box, np.exp(logarithm) - black, values, convergence)
+
+
+def _add_field(
+    pixels: Pixels,
+    inside: NDArray[np.bool_],
+    field: tuple[NDArray[np.float32], NDArray[np.float32]],
+    tolerance: Tolerance,
+    progress: ProgressCallback | None,
+) -> Convergence:
+    """Change the gradient of ``pixels`` by a field inside the mask, in place."""
+    from retouch.tasks.blend.method.planes import right_side
+    from retouch.tasks.blend.method.poisson import PoissonSolver
+
+    solver = PoissonSolver(inside)
+    b = right_side(np.where, np.zeros_like(field[0]), inside, *field)
+    u, convergence = solver.solve_system(b, tolerance=tolerance, progress=progress)
+    pixels += np.moveaxis(u, 0, -1)
+    return convergence

@@ -1,0 +1,1 @@
+"""The mathematics of Poisson image editing: the solver and the guidance fields."""

@@ -1,0 +1,205 @@
+"""The finest grid: the 5-point mask Laplacian in red-black storage.
+
+A picture's pixels are split by the parity of x + y into a red and a black half, each stored
+row by row without gaps, so that a Gauss-Seidel half sweep reads one half and writes the
+other with unit stride. Red pixel k of row y has x = 2k + (y mod 2), black x = 2k + 1 − (y mod 2).
+Its neighbours, all of the other colour, are entry k of the rows above and below, entry k of
+its own row, and entry k − 1 or k + 1 of its own row.
+
+Arrays are (C, H + 2, PAD + K + …): one ring row above and below and PAD entries on the left
+keep every neighbour read inside the array; ring entries are zero for ever. ``weight`` is
+(H + 2, …): 1/degree inside the mask, 0 outside, where the degree counts a pixel's
+neighbours inside the picture. Unknowns outside the mask are 0, so the sum over all four
+neighbours needs no test.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retouch.tasks.blend.method.kernels.jit import compiled
+
+Grid = NDArray[np.float32]
+
+PAD = 8  # entries left of the first column: keeps rows aligned to 32 bytes and holds the ring
+
+
+@compiled
+def half_sweep(u: Grid, other: Grid, b: Grid, weight: Grid, first: int, width: int, y0: int, y1: int) -> None:
+    """Relax one colour: u = (b + neighbours) · weight.
+
+    Args:
+        u: the colour that is relaxed.
+        other: the other colour.
+        b: right side at the relaxed colour.
+        weight: 1/degree at the relaxed colour.
+        first: 0 when this is red, 1 when it is black.
+        width: entries in a row.
+        y0: first row.
+        y1: one past the last row.
+    """
+    for c in range(u.shape[0]):
+        for y in range(y0, y1):
+            side = PAD + 1 if (y + first) & 1 else PAD - 1
+            row = u[c, y + 1, PAD : PAD + width]
+            up = other[c, y, PAD : PAD + width]
+            down = other[c, y + 2, PAD : PAD + width]
+            near = other[c, y + 1, PAD : PAD + width]
+            far = other[c, y + 1, side : side + width]
+            right = b[c, y + 1, PAD : PAD + width]
+            scale = weight[y + 1, PAD : PAD + width]
+            for k in range(width):
+                row[k] = (right[k] + ((up[k] + down[k]) + (near[k] + far[k]))) * scale[k]
+
+
+@compiled
+def red_residual_row(
+    out: Grid, red: Grid, black: Grid, b: Grid, weight: Grid, c: int, y: int, width: int
+) -> None:
+    """Write the residual b − A u of one red row; rows outside the picture give zeros."""
+    if y < 0 or y >= red.shape[1] - 2:
+        out[:] = 0.0
+        return
+    side = PAD + 1 if y & 1 else PAD - 1
+    row = red[c, y + 1, PAD : PAD + width]
+    up = black[c, y, PAD : PAD + width]
+    down = black[c, y + 2, PAD : PAD + width]
+    near = black[c, y + 1, PAD : PAD + width]
+    far = black[c, y + 1, side : side + width]
+    right = b[c, y + 1, PAD : PAD + width]
+    scale = weight[y + 1, PAD : PAD + width]
+    inner = out[1 : 1 + width]
+    for k in range(width):
+        s = right[k] + ((up[k] + down[k]) + (near[k] + far[k]))
+        w = scale[k]
+        inner[k] = s - row[k] / w if w > np.float32(0.0) else np.float32(0.0)
+    out[0] = 0.0
+    out[width + 1 :] = 0.0
+
+
+@compiled
+def restrict_red_residual(
+    coarse: Grid, red: Grid, black: Grid, b: Grid, weight: Grid, width: int, y0: int, y1: int
+) -> None:
+    """Carry the red residual to coarse rows y0 … y1; the black one is zero when black was relaxed last.
+
+    The transpose of bilinear interpolation: weight 1 from the pixel itself, 1/4 from its four
+    diagonal neighbours; the four straight ones are black.
+    """
+    columns = coarse.shape[2] - 2
+    above = np.zeros(columns + 2, np.float32)
+    middle = np.zeros(columns + 2, np.float32)
+    below = np.zeros(columns + 2, np.float32)
+    quarter = np.float32(0.25)
+    for c in range(red.shape[0]):
+        red_residual_row(below, red, black, b, weight, c, 2 * y0 - 1, width)
+        for y in range(y0, y1):
+            above, below = below, above
+            red_residual_row(middle, red, black, b, weight, c, 2 * y, width)
+            red_residual_row(below, red, black, b, weight, c, 2 * y + 1, width)
+            row = coarse[c, y + 1, 1 : 1 + columns]
+            a0, a1 = above[:columns], above[1 : 1 + columns]
+            b0, b1 = below[:columns], below[1 : 1 + columns]
+            m = middle[1 : 1 + columns]
+            for x in range(columns):
+                row[x] = m[x] + quarter * ((a0[x] + a1[x]) + (b0[x] + b1[x]))
+
+
+@compiled
+def restrict_right_side(coarse: Grid, red: Grid, black: Grid, height: int, y0: int, y1: int) -> None:
+    """Carry a right side (both colours) to coarse rows y0 … y1 by the transpose of bilinear interpolation."""
+    half, quarter = np.float32(0.5), np.float32(0.25)
+    columns = coarse.shape[2] - 2
+    for c in range(red.shape[0]):
+        for y in range(y0, y1):
+            row = coarse[c, y + 1, 1 : 1 + columns]
+            if 2 * y < height:
+                m = red[c, 2 * y + 1, PAD : PAD + columns]
+                right = black[c, 2 * y + 1, PAD : PAD + columns]
+                left = black[c, 2 * y + 1, PAD - 1 : PAD - 1 + columns]
+                for x in range(columns):
+                    row[x] = m[x] + half * (left[x] + right[x])
+            else:
+                row[:] = 0.0
+            for odd in (2 * y - 1, 2 * y + 1):
+                if 0 <= odd < height:
+                    m = black[c, odd + 1, PAD : PAD + columns]
+                    right = red[c, odd + 1, PAD : PAD + columns]
+                    left = red[c, odd + 1, PAD - 1 : PAD - 1 + columns]
+                    for x in range(columns):
+                        row[x] += half * m[x] + quarter * (left[x] + right[x])
+
+
+@compiled
+def interpolate_black(black: Grid, coarse: Grid, weight: Grid, width: int, y0: int, y1: int) -> None:
+    """Set the black pixels of rows y0 … y1 by bilinear interpolation of a coarse solution."""
+    half, zero = np.float32(0.5), np.float32(0.0)
+    for c in range(black.shape[0]):
+        for y in range(y0, y1):
+            row = black[c, y + 1, PAD : PAD + width]
+            scale = weight[y + 1, PAD : PAD + width]
+            first = coarse[c, (y >> 1) + 1, 1 : 1 + width]
+            odd = y & 1
+            second = coarse[c, (y >> 1) + 1 + odd, 2 - odd : 2 - odd + width]
+            for k in range(width):
+                row[k] = half * (first[k] + second[k]) if scale[k] > zero else zero
+
+
+@compiled
+def correct_red(red: Grid, coarse: Grid, weight: Grid, width: int, y0: int, y1: int) -> float:
+    """Add an interpolated coarse correction to the red pixels of rows y0 … y1; return its largest size."""
+    quarter, zero = np.float32(0.25), np.float32(0.0)
+    largest = zero
+    for c in range(red.shape[0]):
+        for y in range(y0, y1):
+            row = red[c, y + 1, PAD : PAD + width]
+            scale = weight[y + 1, PAD : PAD + width]
+            a0 = coarse[c, (y >> 1) + 1, 1 : 1 + width]
+            if y & 1:
+                a1 = coarse[c, (y >> 1) + 1, 2 : 2 + width]
+                b0 = coarse[c, (y >> 1) + 2, 1 : 1 + width]
+                b1 = coarse[c, (y >> 1) + 2, 2 : 2 + width]
+                for k in range(width):
+                    e = quarter * ((a0[k] + a1[k]) + (b0[k] + b1[k]))
+                    e = e if scale[k] > zero else zero
+                    row[k] += e
+                    largest = max(largest, abs(e))
+            else:
+                for k in range(width):
+                    e = a0[k] if scale[k] > zero else zero
+                    row[k] += e
+                    largest = max(largest, abs(e))
+    return float(largest)
+
+
+@compiled
+def add_residual_squares(
+    squares: NDArray[np.float64],
+    u: Grid,
+    other: Grid,
+    b: Grid,
+    weight: Grid,
+    first: int,
+    width: int,
+    y0: int,
+    y1: int,
+) -> None:
+    """Add to ``squares`` (C, H) the squared residuals of one colour, summed over each row."""
+    for c in range(u.shape[0]):
+        for y in range(y0, y1):
+            side = PAD + 1 if (y + first) & 1 else PAD - 1
+            row = u[c, y + 1, PAD : PAD + width]
+            up = other[c, y, PAD : PAD + width]
+            down = other[c, y + 2, PAD : PAD + width]
+            near = other[c, y + 1, PAD : PAD + width]
+            far = other[c, y + 1, side : side + width]
+            right = b[c, y + 1, PAD : PAD + width]
+            scale = weight[y + 1, PAD : PAD + width]
+            total = 0.0
+            for k in range(width):
+                w = scale[k]
+                if w > np.float32(0.0):
+                    r = right[k] + ((up[k] + down[k]) + (near[k] + far[k])) - row[k] / w
+                    total += float(r) * float(r)
+            squares[c, y] += total

@@ -1,0 +1,249 @@
+"""The discrete Poisson equation on a mask: one solver for pictures and for arrays."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from retouch.errors import EmptyMask, InputError, NotConverged
+from retouch.progress import Progress, ProgressCallback
+from retouch.tasks.blend.method import conjugate
+from retouch.tasks.blend.method.hierarchy import Hierarchy
+from retouch.tasks.blend.method.kernels import sides
+from retouch.tasks.blend.method.multigrid import Multigrid
+from retouch.tasks.blend.method.threads import over_rows
+
+Tolerance = Literal["visual", "exact"] | float
+Pixels = NDArray[np.float32]
+Grid = NDArray[np.float32]
+
+VISUAL = 0.2 / 255  # where "visual" stops: an estimate, kept well under the half level it promises
+EXACT = 1e-7
+CYCLES = 100
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Convergence:
+    """How a solve ended.
+
+    Args:
+        residual: norm of b − A f over the norm of b, the largest over channels.
+        cycles: multigrid cycles on the finest grid, those of conjugate gradients counted in.
+    """
+
+    residual: float
+    cycles: int
+
+
+@dataclass(frozen=True)
+class RightSide:
+    """What a guess lacks to be the solution; made by :meth:`PoissonSolver.right_side`.
+
+    Args:
+        halves: (2, C, …) in red-black storage.
+        shift: (C,) what the mean of the solution lies above the guess's when the mask covers
+            the whole picture; None otherwise.
+    """
+
+    halves: Grid
+    shift: NDArray[np.float64] | None
+
+
+class PoissonSolver:
+    """Solves the Poisson equation on one mask, for as many pictures as you like.
+
+    For every unknown pixel p, the sum over its neighbours q inside the picture of f_p − f_q
+    equals the sum of the guidance v_pq; f is known at pixels outside the mask (Dirichlet), and
+    a neighbour beyond the picture adds nothing (natural boundary). A mask that covers the whole
+    picture leaves f free by a constant per channel: f then gets the known picture's mean.
+
+    Args:
+        mask: (H, W), True or non-zero where f is unknown.
+
+    Raises:
+        InputError: the mask is not two-dimensional.
+        EmptyMask: nothing is unknown.
+
+    Source: Pérez, Gangnet, Blake 2003, equation 7.
+    Departs: none; the system is the paper's, solved by multigrid instead of Gauss-Seidel.
+    """
+
+    def __init__(self, mask: ArrayLike) -> None:
+        unknown = np.asarray(mask)
+        if unknown.ndim != 2:
+            raise InputError(f"a mask of shape {unknown.shape} was given; pass one plane (H, W)")
+        unknown = unknown.astype(bool, copy=False)
+        if not unknown.any():
+            raise EmptyMask("the mask selects no pixel; mark at least one pixel to solve for")
+        self.size: tuple[int, int] = (unknown.shape[0], unknown.shape[1])
+        rows, columns = np.flatnonzero(unknown.any(axis=1)), np.flatnonzero(unknown.any(axis=0))
+        # one more pixel on each side: the known neighbours, without which the crop's side would be taken
+        # for the picture's edge
+        self.rows = slice(max(int(rows[0]) - 1, 0), min(int(rows[-1]) + 2, self.size[0]))
+        self.columns = slice(max(int(columns[0]) - 1, 0), min(int(columns[-1]) + 2, self.size[1]))
+        self.unknown = unknown[self.rows, self.columns]
+        self.hierarchy = Hierarchy(self.unknown)
+
+    def right_side(self, guess: Pixels, known: Pixels, *, mixed: bool = False) -> RightSide:
+        """Say what is missing from a guess whose gradient is the guidance: b − A guess.
+
+        Args:
+            guess: (h, w, C) on the solver's box (``rows`` × ``columns``).
+            known: (h, w, C) on the same box; f takes its values where it is known.
+            mixed: on each edge and channel the guidance is the known picture's difference where
+                that is larger in magnitude.
+        """
+        side = self.hierarchy.halves(guess.shape[2])
+        height, inside = self.hierarchy.height, self.hierarchy.inside
+        over_rows(sides.right_side, height, guess[0].size, *side, guess, known, inside, mixed)
+        shift = (known - guess).mean(axis=(0, 1), dtype=np.float64) if self.hierarchy.singular else None
+        return RightSide(side, shift)
+
+    def correct(
+        self,
+        guess: Pixels,
+        side: RightSide,
+        *,
+        tolerance: Tolerance = "visual",
+        progress: ProgressCallback | None = None,
+    ) -> Convergence:
+        """Turn a guess into the solution, in place; its known pixels stay as they are.
+
+        Args:
+            guess: (h, w, C) the picture that ``side`` was made from.
+            side: what :meth:`right_side` returned for it.
+            tolerance: ``"visual"`` for a largest error of half an 8-bit level on pictures in
+                [0, 1], ``"exact"`` for a relative residual of 1e-7, or the relative residual.
+            progress: called after every cycle.
+        """
+        hierarchy = self.hierarchy
+        multigrid = Multigrid(hierarchy, guess.shape[2])
+        before = guess.mean(axis=(0, 1), dtype=np.float64) if side.shift is not None else 0.0
+        wanted = check_tolerance(tolerance)
+        if wanted is None:
+            convergence = _settle(multigrid, side.halves, VISUAL, progress)
+            over_rows(sides.add_to, hierarchy.height, guess[0].size, guess, *multigrid.u, hierarchy.inside)
+        else:
+            u, convergence = _converge(multigrid, self._planes(side.halves), wanted, progress)
+            guess += np.moveaxis(u, 0, -1).astype(np.float32)
+        if side.shift is not None:
+            guess += (before + side.shift - guess.mean(axis=(0, 1), dtype=np.float64)).astype(np.float32)
+        return convergence
+
+    def solve_system(
+        self,
+        b: NDArray[Any],
+        *,
+        tolerance: Tolerance = "visual",
+        progress: ProgressCallback | None = None,
+    ) -> tuple[NDArray[Any], Convergence]:
+        """Solve A u = b for planes (C, H, W) of right sides; u is 0 where nothing is unknown.
+
+        On a mask that covers the whole picture, b is made to sum to zero and u has mean zero.
+
+        Returns:
+            u in the type of ``b``, and how the solve ended.
+        """
+        wanted = check_tolerance(tolerance)
+        hierarchy = self.hierarchy
+        side = np.where(self.unknown, b[:, self.rows, self.columns], 0).astype(np.float64)
+        if hierarchy.singular:
+            side -= side.mean(axis=(1, 2), keepdims=True)
+        scale = float(np.abs(side).max()) or 1.0
+        side /= scale
+        halves = hierarchy.halves(len(side))
+        pixels = np.moveaxis(side.astype(np.float32), 0, -1)
+        over_rows(sides.split, hierarchy.height, pixels[0].size, *halves, pixels, hierarchy.inside)
+        multigrid = Multigrid(hierarchy, len(side))
+        if wanted is None:
+            convergence = _settle(multigrid, halves, VISUAL / scale, progress)
+            u = self._planes(multigrid.u)
+        else:
+            u, convergence = _converge(multigrid, side, wanted, progress)
+        if hierarchy.singular:
+            u -= u.mean(axis=(1, 2), keepdims=True)
+        full = np.zeros(b.shape, b.dtype)
+        full[:, self.rows, self.columns] = u * scale
+        return full, convergence
+
+    def _planes(self, halves: Grid) -> NDArray[np.float64]:
+        """Red-black storage as planes (C, h, w)."""
+        planes = np.zeros((halves.shape[1], *self.unknown.shape))
+        pixels = np.moveaxis(planes, 0, -1)
+        over_rows(sides.add_to, len(pixels), pixels[0].size, pixels, *halves, self.hierarchy.inside)
+        return planes
+
+
+def check_tolerance(tolerance: Tolerance | str) -> float | None:
+    """The relative residual that a tolerance asks for, None for ``"visual"``.
+
+    Raises:
+        InputError: it is neither a known name nor a number between 0 and 1.
+    """
+    if tolerance == "visual":
+        return None
+    if tolerance == "exact":
+        return EXACT
+    if isinstance(tolerance, str) or not 0 < tolerance < 1:
+        raise InputError(
+            f"tolerance={tolerance!r}; pass 'visual', 'exact' or a relative residual between 0 and 1"
+        )
+    return float(tolerance)
+
+
+def _settle(multigrid: Multigrid, b: Grid, error: float, progress: ProgressCallback | None) -> Convergence:
+    """Cycle until the largest error is estimated to be below ``error``.
+
+    A cycle's coarse correction is about the error before it, and the ratio of two corrections
+    is the rate at which the error falls. Rates below a quarter are not trusted: the first
+    cycles remove the easy parts.
+    """
+    multigrid.start(b)
+    before, cycle = 0.0, 0
+    while cycle < CYCLES:
+        correction = multigrid.cycle(b)
+        cycle += 1
+        rate = min(max(correction / before, 0.25), 0.95) if before else 0.75
+        if progress:
+            progress(Progress("solving", cycle, facts={"correction": correction}))
+        if correction * rate / (1 - rate) <= error:
+            break
+        before = correction
+    else:
+        _log.warning(
+            "the solver stopped after %d cycles; the last one still changed %.2g", CYCLES, correction
+        )
+    return Convergence(_relative(multigrid.residual_norms(b), b), cycle)
+
+
+def _converge(
+    multigrid: Multigrid,
+    side: NDArray[np.float64],
+    tolerance: float,
+    progress: ProgressCallback | None,
+) -> tuple[NDArray[np.float64], Convergence]:
+    """Solve to a relative residual in float64, for a right side (C, h, w)."""
+
+    def report(iteration: int, residual: float) -> None:
+        if progress:
+            progress(Progress("solving", iteration, facts={"residual": residual}))
+
+    u = np.zeros_like(side)
+    residual, cycles = conjugate.refine(multigrid, side, u, tolerance, report)
+    if residual > tolerance:
+        raise NotConverged(
+            f"the residual is {residual:.1e} after {cycles} iterations and {tolerance:.1e} was asked for; "
+            "pass a larger tolerance"
+        )
+    return u, Convergence(residual, cycles)
+
+
+def _relative(residual: NDArray[np.float64], b: Grid) -> float:
+    norms = np.sqrt(np.einsum("kchw,kchw->c", b, b, dtype=np.float64))
+    return float(np.max(residual / np.where(norms > 0, norms, 1.0)))
