@@ -17,6 +17,7 @@ from retouch.tasks.blend.edit.region import (
     check_range,
     cut,
     finished,
+    solver_of,
 )
 from retouch.tasks.blend.method import guidance
 
@@ -73,8 +74,6 @@ def blend(
     Departs: mixed compares the two differences on each edge between two pixels, as equation 13 does,
         not the two gradient vectors; a neighbour outside the source adds no gradient.
     """
-    from retouch.tasks.blend.method.poisson import PoissonSolver
-
     check_choice("gradients", gradients, Gradients)
     check_choice("mask frame", mask_on, MaskFrame)
     check_range("source_weight", source_weight, 0, 1)
@@ -89,7 +88,7 @@ def blend(
         guess = guidance.monochrome(guess)
     elif gradients == "average":
         guess = np.float32(source_weight) * guess + np.float32(1 - source_weight) * known
-    solver = PoissonSolver(values > 0)
+    solver = solver_of(values > 0, progress)
     side = solver.right_side(guess, known, mixed=gradients == "mixed")
     del known
     convergence = solver.correct(guess, side, tolerance=tolerance, progress=progress)

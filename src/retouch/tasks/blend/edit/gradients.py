@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from retouch.errors import InputError
 from retouch.image import Mask, MaskLike, Picture, PictureLike
 from retouch.progress import ProgressCallback
-from retouch.tasks.blend.edit.region import Pixels, Tolerance, area, check_range, finished
+from retouch.tasks.blend.edit.region import Pixels, Tolerance, area, check_range, finished, solver_of
 from retouch.tasks.blend.method import guidance
 
 if TYPE_CHECKING:
@@ -121,9 +121,8 @@ def _add_field(
 ) -> Convergence:
     """Change the gradient of ``pixels`` by a field inside the mask, in place."""
     from retouch.tasks.blend.method.planes import right_side
-    from retouch.tasks.blend.method.poisson import PoissonSolver
 
-    solver = PoissonSolver(inside)
+    solver = solver_of(inside, progress)
     b = right_side(np.where, np.zeros_like(field[0]), inside, *field)
     u, convergence = solver.solve_system(b, tolerance=tolerance, progress=progress)
     pixels += np.moveaxis(u, 0, -1)

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from retouch.errors import EmptyMask, InputError, UnknownName
 from retouch.image import Box, Mask, MaskLike, Picture, Point
+from retouch.progress import Progress, ProgressCallback
 
 if TYPE_CHECKING:
-    from retouch.tasks.blend.method.poisson import Convergence
+    from retouch.tasks.blend.method.poisson import Convergence, PoissonSolver
 
 Tolerance = Literal["visual", "exact"] | float
 
@@ -41,6 +42,15 @@ def cut(values: Plane, corner: Point, size: tuple[int, int]) -> tuple[Box, Plane
     cut = np.zeros((box.y1 - box.y0, box.x1 - box.x0), np.float32)
     cut[top : top + y1 - y0, left : left + x1 - x0] = values[y0:y1, x0:x1]
     return box, cut
+
+
+def solver_of(inside: NDArray[np.bool_], progress: ProgressCallback | None) -> PoissonSolver:
+    """A solver for a mask; says so first, because on a new machine its kernels are compiled here."""
+    if progress:
+        progress(Progress("preparing the solver", 0))
+    from retouch.tasks.blend.method.poisson import PoissonSolver
+
+    return PoissonSolver(inside)
 
 
 def finished(target: Picture, box: Box, pixels: Pixels, values: Plane, convergence: Convergence) -> Picture:

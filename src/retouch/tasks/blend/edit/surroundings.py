@@ -16,6 +16,7 @@ from retouch.tasks.blend.edit.region import (
     check_range,
     finished,
     report_of,
+    solver_of,
 )
 from retouch.tasks.blend.method import guidance
 
@@ -63,8 +64,6 @@ def recolor(
     Source: Pérez et al. 2003, section 4, local colour changes.
     Departs: none.
     """
-    from retouch.tasks.blend.method.poisson import PoissonSolver
-
     check_choice("background", background, Background)
     for name, factor in (("red", red), ("green", green), ("blue", blue)):
         check_range(name, factor, 0, 100)
@@ -79,7 +78,7 @@ def recolor(
     if background == "gray":
         rest = picture.edited(guidance.monochrome(picture.pixels))
         known = rest.decode(box)
-    solver = PoissonSolver(values > 0)
+    solver = solver_of(values > 0, progress)
     side = solver.right_side(guess, known)
     del known
     convergence = solver.correct(guess, side, tolerance=tolerance, progress=progress)
@@ -114,8 +113,6 @@ def tile(
     Departs: the outermost row of pixels is replaced by the next one in before anything else, because
         photos often carry a frame or a codec's fault there, which would become a line at every seam.
     """
-    from retouch.tasks.blend.method.poisson import PoissonSolver
-
     check_choice("axes", axes, Axes)
     picture = Picture.of(photo)
     columns, rows = axes in ("both", "horizontal"), axes in ("both", "vertical")
@@ -137,7 +134,7 @@ def tile(
         known[:, [0, -1]] = (known[:, :1] + known[:, -1:]) / 2
     if rows:
         known[[0, -1]] = (known[:1] + known[-1:]) / 2
-    solver = PoissonSolver(unknown)
+    solver = solver_of(unknown, progress)
     side = solver.right_side(guess, known)
     convergence = solver.correct(guess, side, tolerance=tolerance, progress=progress)
     result = np.where(unknown[..., None], guess, known)
@@ -173,15 +170,13 @@ def fill(
     Source: Pérez et al. 2003, section 2, equation 2 (membrane interpolation).
     Departs: none.
     """
-    from retouch.tasks.blend.method.poisson import PoissonSolver
-
     picture = Picture.of(photo)
     box, values = area(picture, mask)
     if (values > 0).all():
         raise InputError("the hole covers the whole photo; leave some of it to fill from")
     known = picture.decode(box)
     guess = np.zeros_like(known)
-    solver = PoissonSolver(values > 0)
+    solver = solver_of(values > 0, progress)
     side = solver.right_side(guess, known)
     del known
     convergence = solver.correct(guess, side, tolerance=tolerance, progress=progress)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,23 +12,6 @@ Grid = NDArray[np.float32]
 Flags = NDArray[np.uint8]
 
 COARSEST = 4  # grids of at most this many points a side are solved directly
-
-
-@dataclass(frozen=True)
-class CoarseGrid:
-    """A coarse grid of height × width points and its operator.
-
-    The operator is (east, south, south_east, south_west, inverse); see :mod:`.kernels.coarse`.
-    """
-
-    height: int
-    width: int
-    operator: tuple[Grid, ...]
-
-    @property
-    def inverse(self) -> Grid:
-        """1/diagonal, 0 where a point carries no unknown."""
-        return self.operator[-1]
 
 
 class Hierarchy:
@@ -55,25 +36,35 @@ class Hierarchy:
         self.singular = bool(mask.all())
         self.weight: Grid = np.zeros((2, self.height + 2, self.stride), np.float32)
         over_rows(sides.weights_of_mask, self.height, self.width, *self.weight, self.inside)
-        self.coarse: list[CoarseGrid] = []
-        self.coarsest = self._coarsen()
+        self.table = _table(self.height, self.width)
+        self.points = int(self.table[-1, 0] + (self.table[-1, 1] + 2) * (self.table[-1, 2] + 2))
+        self.flat_operators: Grid = np.zeros(5 * self.points, np.float32)
+        self.operators = self.planes(self.flat_operators, 5)
+        self._fill_operators()
+        self.coarsest = _inverse(self.operators[-1])
+        for operator in self.operators:
+            diagonal = operator[4]
+            np.divide(1, diagonal, out=diagonal, where=diagonal > 0)
 
     def halves(self, channels: int) -> Grid:
         """Zeros for the red and the black half of a channels-deep picture: (2, C, H + 2, stride)."""
         return np.zeros((2, channels, self.height + 2, self.stride), np.float32)
 
-    def _coarsen(self) -> Grid:
-        """Build every coarse grid; return the inverse of the coarsest operator, (n, n)."""
-        height, width = self.height, self.width
-        regular: Flags = np.zeros((height + 2, width + 2), np.uint8)
-        over_rows(galerkin.regular_of_mask, height, width, regular, self.inside)
+    def planes(self, flat: Grid, planes: int) -> list[Grid]:
+        """The coarse grids in a flat array, each as (planes, h + 2, w + 2)."""
+        views = []
+        for first, height, width in self.table:
+            size = (height + 2) * (width + 2)
+            view = flat[planes * first : planes * (first + size)]
+            views.append(view.reshape(planes, height + 2, width + 2))
+        return views
+
+    def _fill_operators(self) -> None:
+        """Write every coarse operator, with its diagonal in the last plane."""
+        finer_regular: Flags = np.zeros((self.height + 2, self.width + 2), np.uint8)
+        over_rows(galerkin.regular_of_mask, self.height, self.width, finer_regular, self.inside)
         diagonal, edge, corner = 4.0, 1.0, 0.0
-        arrays: list[Grid] = []
-        while not arrays or max(height, width) > COARSEST:
-            finer, finer_regular = arrays, regular
-            shape = (height // 2 + 1, width // 2 + 1)
-            arrays = [np.zeros((shape[0] + 2, shape[1] + 2), np.float32) for _ in range(5)]
-            regular = np.zeros((shape[0] + 2, shape[1] + 2), np.uint8)
+        for level, operator in enumerate(self.operators):
             # Pᵀ A P of a stencil that is the same everywhere; the hat correlates with itself as
             # (1/4, 1, 3/2, 1, 1/4) in each direction
             diagonal, edge, corner = (
@@ -81,39 +72,30 @@ class Hierarchy:
                 2 * edge + 2 * corner - 0.375 * diagonal,
                 0.5 * edge + corner - 0.0625 * diagonal,
             )
-            if not finer:
-                over_rows(
-                    galerkin.mask_product,
-                    shape[0],
-                    4 * shape[1],
-                    *arrays,
-                    regular,
-                    self.inside,
-                    finer_regular,
-                    height,
-                    width,
-                )
-            else:
-                constant = np.array([diagonal, edge, corner], np.float32)
-                over_rows(
-                    galerkin.product,
-                    shape[0],
-                    4 * shape[1],
-                    *arrays,
-                    regular,
-                    *finer,
-                    finer_regular,
-                    constant,
-                )
-            height, width = shape
-            inverse = np.divide(1, arrays[0], out=np.zeros_like(arrays[0]), where=arrays[0] > 0)
-            self.coarse.append(CoarseGrid(height, width, (*arrays[1:], inverse)))
-        return _inverse(arrays, height, width)
+            constant = np.array([edge, edge, corner, corner, diagonal], np.float32)
+            regular: Flags = np.zeros(operator.shape[1:], np.uint8)
+            kernel = galerkin.product if level else galerkin.mask_product
+            finer = self.operators[level - 1] if level else self.inside
+            rows, row_values = operator.shape[1] - 2, 4 * operator.shape[2]
+            over_rows(kernel, rows, row_values, operator, regular, finer, finer_regular, constant)
+            finer_regular = regular
 
 
-def _inverse(arrays: list[Grid], height: int, width: int) -> Grid:
+def _table(height: int, width: int) -> NDArray[np.int64]:
+    """The coarse grids of a picture: points before a grid (rings counted in), its height, its width."""
+    rows: list[tuple[int, int, int]] = []
+    first = 0
+    while not rows or max(height, width) > COARSEST:
+        height, width = height // 2 + 1, width // 2 + 1
+        rows.append((first, height, width))
+        first += (height + 2) * (width + 2)
+    return np.array(rows, np.int64)
+
+
+def _inverse(operator: Grid) -> Grid:
     """The pseudo-inverse of a small operator as a dense matrix (unknowns row by row)."""
-    diagonal, *couplings = (array.astype(np.float64) for array in arrays)
+    *couplings, diagonal = operator.astype(np.float64)
+    height, width = diagonal.shape[0] - 2, diagonal.shape[1] - 2
     steps = ((0, 1), (1, 0), (1, 1), (1, -1))
     matrix = np.zeros((height, width, height, width))
     for y in range(height):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from retouch.tasks.blend.method.hierarchy import Hierarchy
 from retouch.tasks.blend.method.kernels import coarse, fine
-from retouch.tasks.blend.method.threads import Kernel, over_rows
+from retouch.tasks.blend.method.threads import SMALLEST_SHARE, Kernel, over_rows
 
 Grid = NDArray[np.float32]
 
@@ -32,9 +32,10 @@ class Multigrid:
         self.hierarchy = hierarchy
         self.channels = channels
         self.u: Grid = hierarchy.halves(channels)
-        shapes = [(channels, grid.height + 2, grid.width + 2) for grid in hierarchy.coarse]
-        self._u = [np.zeros(shape, np.float32) for shape in shapes]
-        self._b = [np.zeros(shape, np.float32) for shape in shapes]
+        self._flat_u: Grid = np.zeros(channels * hierarchy.points, np.float32)
+        self._flat_b: Grid = np.zeros(channels * hierarchy.points, np.float32)
+        self._u = hierarchy.planes(self._flat_u, channels)
+        self._b = hierarchy.planes(self._flat_b, channels)
 
     def start(self, b: Grid) -> None:
         """Set the black unknowns from the coarse grids (the next cycle sets the red ones from them).
@@ -42,17 +43,11 @@ class Multigrid:
         Args:
             b: the right side, (2, C, H + 2, stride).
         """
-        grids = self.hierarchy.coarse
-        row = self.hierarchy.row
+        row, weight = self.hierarchy.row, self.hierarchy.weight[BLACK]
         self._rows(fine.restrict_right_side, 0, self._b[0], *b, self.hierarchy.height)
-        for level in range(1, len(grids)):
+        for level in range(1, len(self._u)):
             self._rows(coarse.restrict, level, self._b[level], self._b[level - 1])
-        self._coarse_cycle(len(grids) - 1)
-        for level in range(len(grids) - 2, -1, -1):
-            arguments = (self._u[level], self._u[level + 1], grids[level].inverse, False)
-            self._rows(coarse.interpolate, level, *arguments)
-            self._coarse_cycle(level)
-        weight = self.hierarchy.weight[BLACK]
+        self._coarse_start(0)
         self._pixel_rows(fine.interpolate_black, self.u[BLACK], self._u[0], weight, row)
 
     def cycle(self, b: Grid) -> float:
@@ -89,24 +84,49 @@ class Multigrid:
         arguments = (self.u[colour], self.u[1 - colour], b[colour], weight, colour, self.hierarchy.row)
         self._pixel_rows(fine.half_sweep, *arguments)
 
-    def _coarse_cycle(self, level: int) -> None:
-        grid, u, b = self.hierarchy.coarse[level], self._u[level], self._b[level]
-        if level == len(self.hierarchy.coarse) - 1:
-            values = b[:, 1:-1, 1:-1].reshape(self.channels, -1) @ self.hierarchy.coarsest
-            u[:, 1:-1, 1:-1] = values.reshape(self.channels, grid.height, grid.width)
+    def _coarse_start(self, level: int) -> None:
+        if self._is_small(level):
+            self._inside_kernel(True, level)
             return
+        self._coarse_start(level + 1)
+        arguments = (self._u[level], self._u[level + 1], self.hierarchy.operators[level], False)
+        self._rows(coarse.interpolate, level, *arguments)
+        self._coarse_cycle(level)
+
+    def _coarse_cycle(self, level: int) -> None:
+        if self._is_small(level):
+            self._inside_kernel(False, level)
+            return
+        operator, u, b = self.hierarchy.operators[level], self._u[level], self._b[level]
         for parity in (0, 1):
-            self._rows(coarse.sweep_rows, level, u, b, *grid.operator, parity, False)
-        self._rows(coarse.restrict_residual, level + 1, self._b[level + 1], u, b, *grid.operator)
+            self._rows(coarse.sweep_rows, level, u, b, operator, parity, False)
+        self._rows(coarse.restrict_residual, level + 1, self._b[level + 1], u, b, operator)
         self._u[level + 1][:] = 0
         self._coarse_cycle(level + 1)
-        self._rows(coarse.interpolate, level, u, self._u[level + 1], grid.inverse, True)
+        self._rows(coarse.interpolate, level, u, self._u[level + 1], operator, True)
         for parity in (1, 0):
-            self._rows(coarse.sweep_rows, level, u, b, *grid.operator, parity, True)
+            self._rows(coarse.sweep_rows, level, u, b, operator, parity, True)
+
+    def _is_small(self, level: int) -> bool:
+        """Whether threads would not pay on a grid, nor on those below it."""
+        return self._u[level].size < SMALLEST_SHARE or level == len(self._u) - 1
+
+    def _inside_kernel(self, start: bool, level: int) -> None:
+        grids = self.hierarchy
+        coarse.cycle(
+            self._flat_u,
+            self._flat_b,
+            grids.flat_operators,
+            grids.table,
+            grids.coarsest,
+            self.channels,
+            start,
+            level,
+        )
 
     def _rows(self, kernel: Kernel, level: int, *arguments: object) -> None:
-        grid = self.hierarchy.coarse[level]
-        over_rows(kernel, grid.height, 2 * grid.width * self.channels, *arguments)
+        _, height, width = self._u[level].shape
+        over_rows(kernel, height - 2, 2 * width * self.channels, *arguments)
 
     def _pixel_rows(self, kernel: Kernel, *arguments: object) -> float:
         return over_rows(kernel, self.hierarchy.height, self.hierarchy.row * self.channels, *arguments)

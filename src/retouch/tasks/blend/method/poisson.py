@@ -245,5 +245,7 @@ def _converge(
 
 
 def _relative(residual: NDArray[np.float64], b: Grid) -> float:
-    norms = np.sqrt(np.einsum("kchw,kchw->c", b, b, dtype=np.float64))
+    norms = np.sqrt(
+        [sum(float(np.dot(half.ravel(), half.ravel())) for half in channel) for channel in b.swapaxes(0, 1)]
+    )
     return float(np.max(residual / np.where(norms > 0, norms, 1.0)))

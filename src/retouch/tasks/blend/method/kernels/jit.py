@@ -14,9 +14,13 @@ _FAST = {"contract", "nsz", "arcp", "nnan", "reassoc"}
 
 def compiled(function: F) -> F:
     """Compile a kernel to machine code: no interpreter lock, cached on disk, fused arithmetic."""
-    options = {"nogil": True, "fastmath": _FAST, "error_model": "numpy"}
     try:
-        return cast(F, numba.njit(cache=True, **options)(function))
+        return _jit(function, cache=True)
     except RuntimeError:
         # neither the package's folder nor the user's cache folder can be written
-        return cast(F, numba.njit(**options)(function))
+        return _jit(function, cache=False)
+
+
+def _jit(function: F, *, cache: bool) -> F:
+    jit = numba.njit(nogil=True, cache=cache, fastmath=_FAST, error_model="numpy")
+    return cast(F, jit(function))
