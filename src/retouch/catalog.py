@@ -1,0 +1,195 @@
+"""What retouch can do, in order: the one list that every surface reads.
+
+An edit is listed here by hand; nothing registers itself and nothing scans folders. Its options
+are read from the verb's signature and docstring, so that the command line, the studio, the HTTP
+schema, the batch plan and the documentation cannot disagree.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+import types
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, Union, cast, get_args, get_origin
+
+from retouch.errors import UnknownName
+
+Kind = Literal["picture", "mask", "point", "choice", "number", "integer", "flag", "text"]
+"""What a surface asks a person for: a file, a region, a place, a menu, a figure, a switch, words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One thing an edit can be told.
+
+    Args:
+        name: the parameter's name in the verb.
+        kind: what is asked for; every surface has one control per kind.
+        required: the edit cannot run without it.
+        default: the value when it is not given; None when it is required.
+        choices: the names that are accepted. For a number they are accepted beside any number.
+        help: the parameter's line in the verb's docstring.
+    """
+
+    name: str
+    kind: Kind
+    required: bool
+    default: object
+    choices: tuple[str, ...]
+    help: str
+
+    @property
+    def flag(self) -> str:
+        """The option on the command line: ``--source-weight``."""
+        return "--" + self.name.replace("_", "-")
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One verb of one task.
+
+    Args:
+        name: the verb's name, in Python and on the command line.
+        task: the slice it lives in, a folder of ``retouch.tasks``.
+        summary: the first line of the verb's docstring; repeated here so that a menu of all
+            edits can be shown without importing any of them.
+    """
+
+    name: str
+    task: str
+    summary: str
+
+    @property
+    def home(self) -> str:
+        """The module that defines the verb."""
+        return f"retouch.tasks.{self.task}.edit"
+
+    def load(self) -> Callable[..., Any]:
+        """Import the verb.
+
+        Returns:
+            The function ``(*pictures, mask, *, options…) -> Picture``.
+        """
+        return cast("Callable[..., Any]", getattr(importlib.import_module(self.home), self.name))
+
+    def options(self) -> tuple[Option, ...]:
+        """Read everything the verb can be told from its signature.
+
+        Returns:
+            The options in the order of the signature. ``progress`` is not one of them: it is how
+            a surface listens, not something a person chooses.
+
+        Raises:
+            TypeError: A parameter has an annotation that no surface has a control for, or none.
+        """
+        verb = self.load()
+        described = arguments_in(inspect.getdoc(verb) or "")
+        annotations = inspect.get_annotations(verb, locals=_NAMED, eval_str=True)
+        return tuple(
+            _option(self.name, parameter, annotations.get(name), described.get(name, ""))
+            for name, parameter in inspect.signature(verb).parameters.items()
+            if name != "progress"
+        )
+
+
+EDITS: tuple[Edit, ...] = (
+    Edit("blend", "blend", "Clone a region of one photo into another so that no seam shows."),
+    Edit("flatten", "blend", "Wash out the texture of a region and keep its strong edges."),
+    Edit("relight", "blend", "Even out the light of a region: lift its shadows, calm its highlights."),
+    Edit(
+        "recolor", "blend", "Change the colour of an object, or take the colour out of everything around it."
+    ),
+    Edit("tile", "blend", "Make a picture that repeats without a visible seam."),
+    Edit("fill", "blend", "Fill a hole with the smoothest surface through its rim."),
+)
+"""Every edit, in the order in which menus show them."""
+
+
+def edit_named(name: str) -> Edit:
+    """Find an edit.
+
+    Args:
+        name: a verb, as in :data:`EDITS`.
+
+    Returns:
+        Its entry.
+
+    Raises:
+        UnknownName: No edit is called that; the message names the nearest three.
+    """
+    for edit in EDITS:
+        if edit.name == name:
+            return edit
+    raise UnknownName("edit", name, [edit.name for edit in EDITS])
+
+
+def arguments_in(docstring: str) -> dict[str, str]:
+    """Read the ``Args`` section of a Google-style docstring.
+
+    Args:
+        docstring: as :func:`inspect.getdoc` returns it, without common indentation.
+
+    Returns:
+        Parameter name → its description on one line, in the order of the docstring.
+    """
+    section = re.search(r"^Args:\n((?:[ \t]+.*\n?|\n)*)", docstring, re.MULTILINE)
+    found: dict[str, str] = {}
+    name = ""
+    for line in section.group(1).splitlines() if section else ():
+        entry = re.match(r" {4}(\w+):\s*(.*)", line)
+        if entry:
+            name = entry.group(1)
+            found[name] = entry.group(2).strip()
+        elif name and line.strip():
+            found[name] = f"{found[name]} {line.strip()}".strip()
+    return found
+
+
+_NAMED = {
+    name: type(name, (), {}) for name in ("PictureLike", "MaskLike", "Point", "Picture", "ProgressCallback")
+}
+"""What these names mean in a signature while it is read. An option's kind is the *name* that the
+verb's author wrote: a mask, too, may be a path or an array, so the types alone do not tell them apart."""
+
+_KINDS: dict[frozenset[object], Kind] = {
+    frozenset({_NAMED["PictureLike"]}): "picture",
+    frozenset({_NAMED["MaskLike"]}): "mask",
+    frozenset({_NAMED["Point"]}): "point",
+    frozenset({bool}): "flag",
+    frozenset({int}): "integer",
+    frozenset({float}): "number",
+    frozenset({str}): "text",
+}
+
+
+def _option(edit: str, parameter: inspect.Parameter, annotation: object, described: str) -> Option:
+    kind, choices = _kind(f"{edit}({parameter.name})", annotation)
+    required = parameter.default is inspect.Parameter.empty
+    return Option(
+        name=parameter.name,
+        kind=kind,
+        required=required,
+        default=None if required else parameter.default,
+        choices=choices,
+        help=described,
+    )
+
+
+def _kind(where: str, annotation: object) -> tuple[Kind, tuple[str, ...]]:
+    union = get_origin(annotation) in (Union, types.UnionType)
+    members = [item for item in (get_args(annotation) if union else (annotation,)) if item is not type(None)]
+    literals = [item for item in members if get_origin(item) is Literal]
+    rest = frozenset(item for item in members if get_origin(item) is not Literal)
+    choices = tuple(name for item in literals for name in get_args(item))
+    if choices and all(isinstance(name, str) for name in choices) and rest <= {float}:
+        return ("number" if rest else "choice"), choices
+    if not choices and rest in _KINDS:
+        return _KINDS[rest], ()
+    raise TypeError(
+        f"{where} is annotated {annotation!r}, which no surface has a control for; use PictureLike, "
+        "MaskLike, Point, Literal[...], Literal[...] | float, bool, int, float or str, "
+        "each with | None where it may be left out, or add a kind to retouch.catalog"
+    )

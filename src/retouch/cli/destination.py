@@ -1,0 +1,87 @@
+"""Where an edit's picture goes, and whether it can, found out before the work starts."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from retouch.cli.printing import OUTPUT_GROUP
+from retouch.cli.words import colour, converter, integer
+from retouch.errors import UnwritablePicture
+
+if TYPE_CHECKING:
+    from retouch.image import Picture
+
+
+@Parameter(name="*", group=OUTPUT_GROUP)
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where and how to write; every edit takes these.
+
+    Args:
+        output: The file to write; its ending says the format.
+        overwrite: Replace the output file when it is there already.
+        quality: 1 to 100, for JPEG, WebP and AVIF.
+        lossless: Keep every sample exactly, or not, in a WebP.
+        bit_depth: Bits per sample, instead of the photo's own.
+        matte: Colour R,G,B, each 0 to 1, to lay under transparent pixels: 1,1,1 is white.
+    """
+
+    output: Annotated[Path, Parameter(name=["--output", "-o"])]
+    overwrite: Annotated[bool, Parameter(negative="", show_default=False)] = False
+    quality: Annotated[
+        int | None,
+        Parameter(metavar="N", n_tokens=1, converter=converter(integer), validator=Number(gte=1, lte=100)),
+    ] = None
+    lossless: bool | None = None
+    bit_depth: Literal[8, 16, 32] | None = None
+    matte: Annotated[
+        tuple[float, float, float] | None,
+        Parameter(
+            metavar="R,G,B", n_tokens=1, converter=converter(colour), negative="", allow_leading_hyphen=True
+        ),
+    ] = None
+
+    def save(self, picture: Picture) -> None:
+        """Write a picture; the file appears complete or not at all."""
+        picture.save(
+            self.output,
+            overwrite=self.overwrite,
+            quality=self.quality,
+            lossless=self.lossless,
+            bit_depth=self.bit_depth,
+            background=self.matte,
+        )
+
+
+def check_destination(output: Path, *, overwrite: bool) -> None:
+    """Refuse a place where a picture could not be saved, before any time is spent on the picture.
+
+    Saving checks again: the file may appear, or the disk fill, while the edit runs.
+
+    Args:
+        output: the file to be written.
+        overwrite: a file that is there may be replaced.
+
+    Raises:
+        OutputExists: The file is there and must not be replaced.
+        UnwritablePicture: The folder is missing or takes no files, the place holds something that
+            is not a file, or the ending names no picture format.
+    """
+    from retouch.image.write import check_target, format_for
+
+    format_for(output)
+    check_target(output, overwrite=overwrite)
+    try:
+        # Permission bits do not tell that a disk is full or mounted read-only; a file does.
+        with tempfile.TemporaryFile(dir=output.parent):
+            pass
+    except OSError as error:
+        raise UnwritablePicture(
+            f"the folder {output.parent} takes no files ({error.strerror}); choose another output"
+        ) from None

@@ -1,0 +1,106 @@
+"""One command per edit of the catalog, made when it is asked for: ``retouch.cli.edits.blend``.
+
+A command's parameters are the verb's options as :mod:`retouch.catalog` reads them, plus the ones
+that every edit has here: where to write, and how to report.
+"""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from retouch import catalog
+from retouch.cli.destination import Destination, check_destination
+from retouch.cli.options import parameters, region
+from retouch.cli.printing import DEFAULT, Printing, Result, one_line
+from retouch.cli.watch import Watch
+
+if TYPE_CHECKING:
+    from retouch.image import Picture
+
+
+def __getattr__(name: str) -> Callable[..., Result]:
+    for edit in catalog.EDITS:
+        if edit.name == name:
+            return command(edit)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def command(edit: catalog.Edit) -> Callable[..., Result]:
+    """Make the command of an edit.
+
+    Args:
+        edit: an entry of the catalog.
+
+    Returns:
+        A function whose signature is what the parser reads, and which does the edit.
+    """
+    options = edit.options()
+
+    def perform(*pictures: Path, destination: Destination, printing: Printing, **values: Any) -> Result:
+        return _perform(edit, options, pictures, values, destination, printing)
+
+    only = inspect.Parameter.KEYWORD_ONLY
+    common = [
+        inspect.Parameter("destination", only, annotation=Destination),
+        inspect.Parameter("printing", only, annotation=Printing, default=DEFAULT),
+    ]
+    own = [item for option in options for item in parameters(option)]
+    _check_names(edit, own)
+    signature = inspect.Signature(sorted([*own, *common], key=lambda item: item.kind))
+    perform.__signature__ = signature  # type: ignore[attr-defined]
+    perform.__annotations__ = {name: item.annotation for name, item in signature.parameters.items()}
+    perform.__name__ = edit.name
+    perform.__doc__ = edit.summary
+    return perform
+
+
+def _check_names(edit: catalog.Edit, own: list[inspect.Parameter]) -> None:
+    """Refuse a verb whose option would share its flag with one that every edit has."""
+    taken = {field.name for group in (Destination, Printing) for field in fields(group)}
+    names = [item.name for item in own]
+    if clashing := sorted(name for name in names if name in taken or names.count(name) > 1):
+        raise TypeError(
+            f"{edit.name}({clashing[0]}): every edit has --{clashing[0]} already; rename the parameter"
+        )
+
+
+def _perform(
+    edit: catalog.Edit,
+    options: tuple[catalog.Option, ...],
+    paths: tuple[Path, ...],
+    values: dict[str, Any],
+    destination: Destination,
+    printing: Printing,
+) -> Result:
+    from retouch.image import Picture
+
+    check_destination(destination.output, overwrite=destination.overwrite)
+    started = time.perf_counter()
+    for option in options:
+        if option.kind == "mask" and option.name == "mask":
+            values["mask"] = region(values, required=option.required)
+    pictures = [Picture.of(path) for path in paths]
+    with Watch(edit.name, bar=not printing.quiet) as watch:
+        edited = edit.load()(*pictures, **values, progress=watch)
+    destination.save(edited)
+    return _result(edited, destination.output, time.perf_counter() - started)
+
+
+def _result(edited: Picture, output: Path, seconds: float) -> Result:
+    report = dict(edited.report)
+    facts = {
+        "output": str(output.absolute()),
+        "width": edited.width,
+        "height": edited.height,
+        "seconds": round(seconds, 4),
+        **report,
+    }
+    notes = [f"{edited.width}×{edited.height} pixels", f"{seconds:.2f} s"]
+    if "residual" in report:
+        notes.append(f"residual {report['residual']:.1e}")
+    return Result(facts, f"{one_line(str(output))} ({', '.join(notes)})")
