@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from retouch.errors import SizeMismatch
 from retouch.progress import ProgressCallback
 from retouch.tasks.blend.method.poisson import Convergence, PoissonSolver, Tolerance
 
@@ -47,20 +46,12 @@ def solve_planes(
         unknown: (H, W), or (B, 1, …, H, W) where b is (B, …, H, W).
         tolerance: see :func:`.solve.solve_poisson`.
         progress: called after every cycle.
-
-    Raises:
-        SizeMismatch: the mask differs along another axis than the first.
     """
     if unknown.size == unknown.shape[-1] * unknown.shape[-2]:
         planes = b.reshape(-1, *b.shape[-2:])
         solver = PoissonSolver(unknown.reshape(unknown.shape[-2:]))
         u, convergence = solver.solve_system(planes, tolerance=tolerance, progress=progress)
         return u.reshape(b.shape), convergence
-    if unknown.ndim != b.ndim or unknown.size != len(b) * unknown.shape[-1] * unknown.shape[-2]:
-        raise SizeMismatch(
-            f"the mask is {unknown.shape} and the picture {b.shape}; pass one mask (H, W) or one for each "
-            "entry of the first axis, with 1 on the axes between"
-        )
     solved = [solve_planes(one, mask, tolerance, progress) for one, mask in zip(b, unknown, strict=True)]
     residual = max(convergence.residual for _, convergence in solved)
     cycles = max(convergence.cycles for _, convergence in solved)

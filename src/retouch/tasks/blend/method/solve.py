@@ -118,6 +118,13 @@ def _check_shapes(boundary: Array, mask: Array, gx: Array | None, gy: Array | No
             f"the mask is {marked[-2]}×{marked[-1]} but the picture is {shape[-2]}×{shape[-1]}; "
             "make them the same size (H×W)"
         )
+    leading = marked[:-2]
+    batched = len(marked) == len(shape) and leading == (shape[0],) + (1,) * (len(leading) - 1)
+    if any(n != 1 for n in leading) and not batched:
+        raise SizeMismatch(
+            f"the mask is {marked} and the boundary {shape}; pass one mask (H, W), or one for each entry "
+            "of the first axis with 1 on the axes between"
+        )
     for name, field in (("gx", gx), ("gy", gy)):
         if field is not None and tuple(field.shape) != shape:
             raise SizeMismatch(
