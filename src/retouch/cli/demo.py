@@ -1,8 +1,9 @@
 """``retouch demo``: run every edit on the sample photos that its task brings, and show the results.
 
-A task brings samples as plain files: the folder ``retouch/tasks/<task>/samples/`` holds photos and a
-``cases.toml`` with one table per case. The command of a case is what really runs, so what the page
-shows cannot differ from what a reader who copies it gets. ``CONTRIBUTING.md`` describes the keys.
+A task brings ``retouch/tasks/<task>/samples/cases.toml`` with one table per case, and beside it the
+photos that its cases need and :mod:`retouch.image.samples` does not have. The command of a case is
+what really runs, so what the page shows cannot differ from what a reader who copies it gets.
+``CONTRIBUTING.md`` describes the keys.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Case:
     Args:
         title: a few words.
         caption: what to look at, and why it is hard.
-        command: a whole command line on file names of the same folder.
+        command: a whole command line on file names of sample photos.
         before: the file that the result is compared with.
         credit: who made the photos, and their licence.
         tiled: show both pictures repeated 2×2, for edits about seams.
@@ -158,11 +159,12 @@ def _folder(task: str) -> Traversable:
 
 def _run_cases(task: str, cases: Sequence[Case], work: Path, *, printing: Printing) -> Iterator[Finished]:
     from retouch.cli.app import run
-    from retouch.image import Picture
+    from retouch.image import Picture, samples
 
-    photos = (
-        {item.name: item for item in _folder(task).iterdir() if item.name != "cases.toml"} if cases else {}
-    )
+    if not cases:
+        return
+    photos: dict[str, Traversable] = {path.name: path for path in map(samples.path, samples.names())}
+    photos |= {item.name: item for item in _folder(task).iterdir() if item.name != "cases.toml"}
     for case in cases:
         words = case.words
         used = [word for word in words if word in photos]

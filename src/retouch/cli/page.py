@@ -82,7 +82,7 @@ def _case(number: int, item: Finished) -> str:
 {_shot(item.after, f"After: {item.title}", "after", tiled=item.tiled)}
 <span class="tag before" aria-hidden="true">before</span>
 <span class="tag after" aria-hidden="true">after</span>
-<input type="range" min="0" max="100" value="50" aria-label="{title}: percent of the picture shown as before">
+<input type="range" min="0" max="100" value="15" aria-label="{title}: percent of the picture shown as before">
 </div>
 <div class="inputs">{others}</div>
 <pre tabindex="0"><code>{_command(item.command)}</code></pre>

@@ -39,9 +39,7 @@ def test_tensors_and_arrays_agree(device: torch.device) -> None:
 def test_gradients_of_boundary_and_guidance() -> None:
     random = np.random.default_rng(2)
     mask = torch.from_numpy(zoo.holes(6)[:, :5].copy())
-    inputs = [
-        torch.from_numpy(random.random(mask.shape)).double().requires_grad_(True) for _ in range(3)
-    ]
+    inputs = [torch.from_numpy(random.random(mask.shape)).double().requires_grad_(True) for _ in range(3)]
 
     def solved(boundary: torch.Tensor, gx: torch.Tensor, gy: torch.Tensor) -> torch.Tensor:
         values: torch.Tensor = solve_poisson(boundary, mask, (gx, gy), tolerance=1e-13).values

@@ -61,6 +61,9 @@ def solve_poisson(
             ``"exact"`` for a relative residual of 1e-7, or the relative residual.
         progress: called after every cycle.
 
+    Returns:
+        f and how well it satisfies the equations.
+
     Raises:
         InputError: a wrong number of axes, a value that is not finite, or a bad tolerance.
         SizeMismatch: mask or guidance do not fit the boundary.
