@@ -7,18 +7,13 @@ falls on all of them; ``python -c pass`` is what starting Python itself costs.
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import time
-from importlib import metadata
-from pathlib import Path
 
-HOUSE = Path(__file__).resolve().parents[1]
-RESULTS = HOUSE / "benchmarks" / "results" / "startup.json"
+from record import HOUSE, keep
 
 COMMANDS: dict[str, tuple[list[str], float | None]] = {
     "python -c pass": (["-c", "pass"], None),
@@ -45,9 +40,7 @@ def main() -> None:
             f"{name:<24}{median:>8.3f}s{high - low:>8.3f}s{f'{target:.2f}s' if target else '':>9}  {verdict}"
         )
         rows[name] = {"median_s": median, "iqr_s": high - low, "min_s": min(seconds), "target_s": target}
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps({"runs": runs, "results": rows, **circumstances()}, indent=2) + "\n")
-    print(f"written: {RESULTS.relative_to(HOUSE)}")
+    keep("startup", {"runs": runs, "results": rows}, ("cyclopts", "rich", "numpy", "torch"))
 
 
 def measure(runs: int) -> dict[str, list[float]]:
@@ -68,33 +61,6 @@ def measure(runs: int) -> dict[str, list[float]]:
             if turn:
                 measured[name].append(time.perf_counter() - started)
     return measured
-
-
-def circumstances() -> dict[str, object]:
-    """Say where and with what the figures were made."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=HOUSE, capture_output=True, text=True, check=False
-    ).stdout.strip()
-    return {
-        "when": time.strftime("%Y-%m-%d"),
-        "commit": commit or None,
-        "machine": {"platform": platform.platform(), "processor": _processor(), "cores": os.cpu_count()},
-        "versions": {
-            "python": platform.python_version(),
-            **{name: metadata.version(name) for name in ("cyclopts", "rich", "numpy", "torch")},
-        },
-        "load": os.getloadavg()[0],
-    }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next(
-        (line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine()
-    )
 
 
 if __name__ == "__main__":
