@@ -53,7 +53,9 @@ class UnknownName(InputError):
         """
         names = list(known)
         near = difflib.get_close_matches(str(name), names, n=3, cutoff=0.0)
-        super().__init__(f"unknown {kind} {name!r}; did you mean {', '.join(near)}? Known: {', '.join(names)}")
+        super().__init__(
+            f"unknown {kind} {name!r}; did you mean {', '.join(near)}? Known: {', '.join(names)}"
+        )
 
 
 class PictureError(RetouchError, OSError):

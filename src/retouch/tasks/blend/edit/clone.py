@@ -10,14 +10,14 @@ from retouch.errors import EmptyMask, InputError, SizeMismatch
 from retouch.image import Box, Mask, MaskLike, Picture, PictureLike, Point
 from retouch.progress import ProgressCallback
 from retouch.tasks.blend.edit.region import (
+    Area,
     Pixels,
-    Plane,
     Tolerance,
     check_choice,
     check_range,
+    clone,
     cut,
     finished,
-    solver_of,
 )
 from retouch.tasks.blend.method import guidance
 
@@ -79,22 +79,25 @@ def blend(
     check_range("source_weight", source_weight, 0, 1)
     patch, photo = Picture.of(source), Picture.of(target)
     corner = _corner(patch, at, center)
-    box, values = _region(patch, photo, mask, mask_on, corner)
-    guess = _decoded_around(patch, box, corner)
-    known = photo.decode(box)
-    if linear_light:
-        guess, known = guidance.to_linear(guess), guidance.to_linear(known)
+    area = _region(patch, photo, mask, mask_on, corner)
+    guess = _decoded_around(patch, area.box, corner)
+    to_working = guidance.to_linear if linear_light else _unchanged
+
+    def known() -> Pixels:
+        return to_working(photo.decode(area.box))
+
+    guess = to_working(guess)
     if gradients == "mono":
         guess = guidance.monochrome(guess)
     elif gradients == "average":
-        guess = np.float32(source_weight) * guess + np.float32(1 - source_weight) * known
-    solver = solver_of(values > 0, progress)
-    side = solver.right_side(guess, known, mixed=gradients == "mixed")
-    del known
-    convergence = solver.correct(guess, side, tolerance=tolerance, progress=progress)
-    if linear_light:
-        guess = guidance.to_encoded(guess)
-    return finished(photo, box, guess, values, convergence)
+        guess = np.float32(source_weight) * guess + np.float32(1 - source_weight) * known()
+    mixed = gradients == "mixed"
+    convergence = clone(guess, known, area.inside, mixed=mixed, tolerance=tolerance, progress=progress)
+    return finished(photo, area, guidance.to_encoded(guess) if linear_light else guess, convergence)
+
+
+def _unchanged(pixels: Pixels) -> Pixels:
+    return pixels
 
 
 def _corner(source: Picture, at: Point | None, center: Point | None) -> Point:
@@ -119,10 +122,8 @@ def _point(name: str, value: Point) -> Point:
     return x, y
 
 
-def _region(
-    source: Picture, target: Picture, mask: MaskLike | None, frame: MaskFrame, corner: Point
-) -> tuple[Box, Plane]:
-    """The box in the target that holds the region and a rim around it, and the mask's values in it."""
+def _region(source: Picture, target: Picture, mask: MaskLike | None, frame: MaskFrame, corner: Point) -> Area:
+    """Where the region lies in the target."""
     if mask is None:
         if source.alpha is None:
             raise InputError(
@@ -140,13 +141,14 @@ def _region(
             f"({target.height}×{target.width}); move it inside"
         )
     shift = corner if on_source else (0, 0)
-    overlap = region.numpy()[top - shift[1] : bottom - shift[1], left - shift[0] : right - shift[0]]
-    if not overlap.any():
+    overlap = (slice(top - shift[1], bottom - shift[1]), slice(left - shift[0], right - shift[0]))
+    if not region.inside[overlap].any():
         raise EmptyMask(
             f"the mask selects nothing of the source that falls on the target when its corner is at {x},{y}; "
             "move the source or mark another region"
         )
-    return cut(overlap, (left, top), target.size)
+    fade = region.numpy()[overlap] if region.is_soft else None
+    return cut(region.inside[overlap], fade, (left, top), target.size)
 
 
 def _rasterised(mask: MaskLike, source: Picture, target: Picture, frame: MaskFrame) -> tuple[Mask, bool]:

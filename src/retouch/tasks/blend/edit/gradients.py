@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from retouch.errors import InputError
 from retouch.image import Mask, MaskLike, Picture, PictureLike
 from retouch.progress import ProgressCallback
-from retouch.tasks.blend.edit.region import Pixels, Tolerance, area, check_range, finished, solver_of
+from retouch.tasks.blend.edit.region import Pixels, Tolerance, area_of, check_range, finished, solver_of
 from retouch.tasks.blend.method import guidance
 
 if TYPE_CHECKING:
@@ -56,15 +56,15 @@ def flatten(
         raise InputError(f"low={low:g} and high={high:g}; pass 0 <= low <= high")
     check_range("sigma", sigma, 0, 100)
     picture = Picture.of(photo)
-    box, values = area(picture, mask)
-    pixels = picture.decode(box).copy()
+    area = area_of(picture, mask)
+    pixels = picture.decode(area.box).copy()
     if edges is None:
         keep = guidance.strong_edges(pixels, low, high, sigma)
     else:
-        keep = Mask.of(edges, picture.size).inside[box.y0 : box.y1, box.x0 : box.x1]
+        keep = Mask.of(edges, picture.size).inside[area.box.slices]
     field = guidance.flattening_field(pixels, keep)
-    convergence = _add_field(pixels, values > 0, field, tolerance, progress)
-    return finished(picture, box, pixels, values, convergence)
+    convergence = _add_field(pixels, area.inside, field, tolerance, progress)
+    return finished(picture, area, pixels, convergence)
 
 
 def relight(
@@ -103,13 +103,12 @@ def relight(
     check_range("beta", beta, 0, 0.99)
     check_range("alpha", alpha, 1e-6, 1e6)
     picture = Picture.of(photo)
-    box, values = area(picture, mask)
+    area = area_of(picture, mask)
     black = np.float32(1 / 64)
-    logarithm = np.log(np.maximum(picture.decode(box), 0) + black)
-    inside = values > 0
-    field = guidance.illumination_field(logarithm, inside, alpha, beta)
-    convergence = _add_field(logarithm, inside, field, tolerance, progress)
-    return finished(picture, box, np.exp(logarithm) - black, values, convergence)
+    logarithm = np.log(np.maximum(picture.decode(area.box), 0) + black)
+    field = guidance.illumination_field(logarithm, area.inside, alpha, beta)
+    convergence = _add_field(logarithm, area.inside, field, tolerance, progress)
+    return finished(picture, area, np.exp(logarithm) - black, convergence)
 
 
 def _add_field(

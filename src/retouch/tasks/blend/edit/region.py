@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
@@ -20,17 +22,34 @@ Pixels = NDArray[np.float32]
 Plane = NDArray[np.float32]
 
 
-def area(picture: Picture, mask: MaskLike | None) -> tuple[Box, Plane]:
-    """The box in the photo that holds the mask and a rim around it, and the mask's values in it."""
-    region = Mask.of(mask, picture.size).numpy() if mask is not None else np.ones(picture.size, np.float32)
-    if not region.any():
+@dataclass(frozen=True)
+class Area:
+    """A box of a photo, and the pixels in it that an edit may change.
+
+    Args:
+        box: the mask's bounds and a rim of one pixel where the photo goes on.
+        inside: (h, w) what may change.
+        fade: (h, w) how much of the change is wanted, when the mask has values between 0 and 1.
+    """
+
+    box: Box
+    inside: NDArray[np.bool_]
+    fade: Plane | None
+
+
+def area_of(picture: Picture, mask: MaskLike | None) -> Area:
+    """Where a mask on a photo lies; the whole photo without one."""
+    if mask is None:
+        return Area(picture.box, np.ones(picture.size, np.bool_), None)
+    region = Mask.of(mask, picture.size)
+    if not region.inside.any():
         raise EmptyMask("the mask selects no pixel; mark at least one pixel to edit")
-    return cut(region, (0, 0), picture.size)
+    return cut(region.inside, region.numpy() if region.is_soft else None, (0, 0), picture.size)
 
 
-def cut(values: Plane, corner: Point, size: tuple[int, int]) -> tuple[Box, Plane]:
-    """Cut mask values, which lie at a corner of the photo, to their bounds and a rim of one pixel."""
-    rows, columns = np.flatnonzero(values.any(axis=1)), np.flatnonzero(values.any(axis=0))
+def cut(inside: NDArray[np.bool_], fade: Plane | None, corner: Point, size: tuple[int, int]) -> Area:
+    """Cut a mask, which lies at a corner of a photo, to its bounds and a rim of one pixel."""
+    rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
     y0, y1, x0, x1 = int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
     box = Box(
         max(corner[0] + x0 - 1, 0),
@@ -39,9 +58,34 @@ def cut(values: Plane, corner: Point, size: tuple[int, int]) -> tuple[Box, Plane
         min(corner[1] + y1 + 1, size[0]),
     )
     top, left = corner[1] + y0 - box.y0, corner[0] + x0 - box.x0
-    cut = np.zeros((box.y1 - box.y0, box.x1 - box.x0), np.float32)
-    cut[top : top + y1 - y0, left : left + x1 - x0] = values[y0:y1, x0:x1]
-    return box, cut
+    bottom, right = box.y1 - box.y0 - top - (y1 - y0), box.x1 - box.x0 - left - (x1 - x0)
+    rim = ((top, bottom), (left, right))
+    bounds = (slice(y0, y1), slice(x0, x1))
+    return Area(box, np.pad(inside[bounds], rim), None if fade is None else np.pad(fade[bounds], rim))
+
+
+def clone(
+    guess: Pixels,
+    known: Callable[[], Pixels],
+    inside: NDArray[np.bool_],
+    *,
+    mixed: bool = False,
+    tolerance: Tolerance,
+    progress: ProgressCallback | None,
+) -> Convergence:
+    """Give a guess the surroundings of a known picture, in place; see :class:`PoissonSolver`.
+
+    Args:
+        guess: (h, w, 3).
+        known: makes the known picture (h, w, 3); it is let go before the unknowns are allocated.
+        inside: (h, w) what is unknown.
+        mixed: take the known picture's difference where it is larger.
+        tolerance: as the verbs take it.
+        progress: called when the solver is prepared and after every cycle.
+    """
+    solver = solver_of(inside, progress)
+    side = solver.right_side(guess, known(), mixed=mixed)
+    return solver.correct(guess, side, tolerance=tolerance, progress=progress)
 
 
 def solver_of(inside: NDArray[np.bool_], progress: ProgressCallback | None) -> PoissonSolver:
@@ -53,13 +97,13 @@ def solver_of(inside: NDArray[np.bool_], progress: ProgressCallback | None) -> P
     return PoissonSolver(inside)
 
 
-def finished(target: Picture, box: Box, pixels: Pixels, values: Plane, convergence: Convergence) -> Picture:
-    """The target with the solution in it, faded by the mask's values where they lie between 0 and 1."""
-    inside = values > 0
-    if (values[inside] < 1).any():
-        known = target.decode(box)
-        pixels = known + values[..., None] * (pixels - known)
-    return target.edited_box(box, pixels, where=inside, report=report_of(convergence, int(inside.sum())))
+def finished(target: Picture, area: Area, pixels: Pixels, convergence: Convergence) -> Picture:
+    """The target with the solution in it, faded where the mask is soft; ``pixels`` is given away."""
+    if area.fade is not None:
+        known = target.decode(area.box)
+        pixels = known + area.fade[..., None] * (pixels - known)
+    report = report_of(convergence, int(np.count_nonzero(area.inside)))
+    return target.edited_box(area.box, pixels, where=area.inside, report=report, copy=False)
 
 
 def report_of(convergence: Convergence, pixels: int) -> dict[str, float | int | str]:

@@ -11,12 +11,12 @@ from retouch.image import MaskLike, Picture, PictureLike
 from retouch.progress import ProgressCallback
 from retouch.tasks.blend.edit.region import (
     Tolerance,
-    area,
+    area_of,
     check_choice,
     check_range,
+    clone,
     finished,
     report_of,
-    solver_of,
 )
 from retouch.tasks.blend.method import guidance
 
@@ -69,20 +69,17 @@ def recolor(
         check_range(name, factor, 0, 100)
     check_range("hue", hue, -360, 360)
     picture = Picture.of(photo)
-    box, values = area(picture, mask)
-    known = picture.decode(box)
-    guess = known * np.array([red, green, blue], np.float32)
+    area = area_of(picture, mask)
+    guess = picture.decode(area.box) * np.array([red, green, blue], np.float32)
     if hue:
         guess = guidance.rotate_hue(guess, hue)
     rest = picture
     if background == "gray":
         rest = picture.edited(guidance.monochrome(picture.pixels))
-        known = rest.decode(box)
-    solver = solver_of(values > 0, progress)
-    side = solver.right_side(guess, known)
-    del known
-    convergence = solver.correct(guess, side, tolerance=tolerance, progress=progress)
-    return finished(rest, box, guess, values, convergence)
+    convergence = clone(
+        guess, lambda: rest.decode(area.box), area.inside, tolerance=tolerance, progress=progress
+    )
+    return finished(rest, area, guess, convergence)
 
 
 def tile(
@@ -134,11 +131,9 @@ def tile(
         known[:, [0, -1]] = (known[:, :1] + known[:, -1:]) / 2
     if rows:
         known[[0, -1]] = (known[:1] + known[-1:]) / 2
-    solver = solver_of(unknown, progress)
-    side = solver.right_side(guess, known)
-    convergence = solver.correct(guess, side, tolerance=tolerance, progress=progress)
-    result = np.where(unknown[..., None], guess, known)
-    return picture.edited(result, report=report_of(convergence, int(unknown.sum())))
+    convergence = clone(guess, lambda: known, unknown, tolerance=tolerance, progress=progress)
+    np.copyto(guess, known, where=~unknown[..., None])
+    return picture.edited(guess, report=report_of(convergence, int(np.count_nonzero(unknown))))
 
 
 def fill(
@@ -171,13 +166,11 @@ def fill(
     Departs: none.
     """
     picture = Picture.of(photo)
-    box, values = area(picture, mask)
-    if (values > 0).all():
+    area = area_of(picture, mask)
+    if area.inside.all():
         raise InputError("the hole covers the whole photo; leave some of it to fill from")
-    known = picture.decode(box)
-    guess = np.zeros_like(known)
-    solver = solver_of(values > 0, progress)
-    side = solver.right_side(guess, known)
-    del known
-    convergence = solver.correct(guess, side, tolerance=tolerance, progress=progress)
-    return finished(picture, box, guess, values, convergence)
+    guess = np.zeros((*area.box.size, 3), np.float32)
+    convergence = clone(
+        guess, lambda: picture.decode(area.box), area.inside, tolerance=tolerance, progress=progress
+    )
+    return finished(picture, area, guess, convergence)

@@ -34,8 +34,8 @@ class Hierarchy:
         self.inside: Flags = np.full((self.height + 4, self.width + 4), 2, np.uint8)
         self.inside[2:-2, 2:-2] = mask
         self.singular = bool(mask.all())
-        self.weight: Grid = np.zeros((2, self.height + 2, self.stride), np.float32)
-        over_rows(sides.weights_of_mask, self.height, self.width, *self.weight, self.inside)
+        self.shares: Flags = np.zeros((2, self.height + 2, self.stride), np.uint8)
+        over_rows(sides.shares_of_mask, self.height, self.width, *self.shares, self.inside)
         self.table = _table(self.height, self.width)
         self.points = int(self.table[-1, 0] + (self.table[-1, 1] + 2) * (self.table[-1, 2] + 2))
         self.flat_operators: Grid = np.zeros(5 * self.points, np.float32)

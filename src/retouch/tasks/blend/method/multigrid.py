@@ -43,22 +43,22 @@ class Multigrid:
         Args:
             b: the right side, (2, C, H + 2, stride).
         """
-        row, weight = self.hierarchy.row, self.hierarchy.weight[BLACK]
+        row, shares = self.hierarchy.row, self.hierarchy.shares[BLACK]
         self._rows(fine.restrict_right_side, 0, self._b[0], *b, self.hierarchy.height)
         for level in range(1, len(self._u)):
             self._rows(coarse.restrict, level, self._b[level], self._b[level - 1])
         self._coarse_start(0)
-        self._pixel_rows(fine.interpolate_black, self.u[BLACK], self._u[0], weight, row)
+        self._pixel_rows(fine.interpolate_black, self.u[BLACK], self._u[0], shares, row)
 
     def cycle(self, b: Grid) -> float:
         """Run one V-cycle; return its largest coarse correction, about the error there was before it."""
-        row, weight = self.hierarchy.row, self.hierarchy.weight[RED]
+        row, shares = self.hierarchy.row, self.hierarchy.shares[RED]
         for colour in (RED, BLACK, RED, BLACK):
             self._sweep(colour, b)
-        self._rows(fine.restrict_red_residual, 0, self._b[0], *self.u, b[RED], weight, row)
+        self._rows(fine.restrict_red_residual, 0, self._b[0], *self.u, b[RED], shares, row)
         self._u[0][:] = 0
         self._coarse_cycle(0)
-        correction = self._pixel_rows(fine.correct_red, self.u[RED], self._u[0], weight, row)
+        correction = self._pixel_rows(fine.correct_red, self.u[RED], self._u[0], shares, row)
         for colour in (BLACK, RED, BLACK, RED):
             self._sweep(colour, b)
         return correction
@@ -71,17 +71,17 @@ class Multigrid:
 
     def residual_norms(self, b: Grid) -> NDArray[np.float64]:
         """The Euclidean norm of b − A u for each channel."""
-        weight, row = self.hierarchy.weight, self.hierarchy.row
+        shares, row = self.hierarchy.shares, self.hierarchy.row
         squares = np.zeros((self.channels, self.hierarchy.height))
         for colour in (RED, BLACK):
-            arguments = (squares, self.u[colour], self.u[1 - colour], b[colour], weight[colour], colour, row)
+            arguments = (squares, self.u[colour], self.u[1 - colour], b[colour], shares[colour], colour, row)
             self._pixel_rows(fine.add_residual_squares, *arguments)
         norms: NDArray[np.float64] = np.sqrt(squares.sum(axis=1))
         return norms
 
     def _sweep(self, colour: int, b: Grid) -> None:
-        weight = self.hierarchy.weight[colour]
-        arguments = (self.u[colour], self.u[1 - colour], b[colour], weight, colour, self.hierarchy.row)
+        shares = self.hierarchy.shares[colour]
+        arguments = (self.u[colour], self.u[1 - colour], b[colour], shares, colour, self.hierarchy.row)
         self._pixel_rows(fine.half_sweep, *arguments)
 
     def _coarse_start(self, level: int) -> None:

@@ -7,10 +7,10 @@ Its neighbours, all of the other colour, are entry k of the rows above and below
 its own row, and entry k − 1 or k + 1 of its own row.
 
 Arrays are (C, H + 2, PAD + K + …): one ring row above and below and PAD entries on the left
-keep every neighbour read inside the array; ring entries are zero for ever. ``weight`` is
-(H + 2, …): 1/degree inside the mask, 0 outside, where the degree counts a pixel's
-neighbours inside the picture. Unknowns outside the mask are 0, so the sum over all four
-neighbours needs no test.
+keep every neighbour read inside the array; ring entries are zero for ever. ``shares`` is (H + 2, …)
+bytes: 12/degree inside the mask, 0 outside, where the degree counts a pixel's neighbours
+inside the picture; a byte of twelfths holds 1/1, 1/2, 1/3 and 1/4 in a quarter of the memory.
+Unknowns outside the mask are 0, so the sum over all four neighbours needs no test.
 """
 
 from __future__ import annotations
@@ -21,19 +21,24 @@ from numpy.typing import NDArray
 from retouch.tasks.blend.method.kernels.jit import compiled
 
 Grid = NDArray[np.float32]
+Bytes = NDArray[np.uint8]
+
+_TWELFTH = np.float32(1 / 12)
 
 PAD = 8  # entries left of the first column: keeps rows aligned to 32 bytes and holds the ring
 
 
 @compiled
-def half_sweep(u: Grid, other: Grid, b: Grid, weight: Grid, first: int, width: int, y0: int, y1: int) -> None:
-    """Relax one colour: u = (b + neighbours) · weight.
+def half_sweep(
+    u: Grid, other: Grid, b: Grid, shares: Bytes, first: int, width: int, y0: int, y1: int
+) -> None:
+    """Relax one colour: u = (b + neighbours) / degree.
 
     Args:
         u: the colour that is relaxed.
         other: the other colour.
         b: right side at the relaxed colour.
-        weight: 1/degree at the relaxed colour.
+        shares: 12/degree at the relaxed colour.
         first: 0 when this is red, 1 when it is black.
         width: entries in a row.
         y0: first row.
@@ -48,14 +53,15 @@ def half_sweep(u: Grid, other: Grid, b: Grid, weight: Grid, first: int, width: i
             near = other[c, y + 1, PAD : PAD + width]
             far = other[c, y + 1, side : side + width]
             right = b[c, y + 1, PAD : PAD + width]
-            scale = weight[y + 1, PAD : PAD + width]
+            share = shares[y + 1, PAD : PAD + width]
             for k in range(width):
-                row[k] = (right[k] + ((up[k] + down[k]) + (near[k] + far[k]))) * scale[k]
+                around = right[k] + ((up[k] + down[k]) + (near[k] + far[k]))
+                row[k] = around * (np.float32(share[k]) * _TWELFTH)
 
 
 @compiled
 def red_residual_row(
-    out: Grid, red: Grid, black: Grid, b: Grid, weight: Grid, c: int, y: int, width: int
+    out: Grid, red: Grid, black: Grid, b: Grid, shares: Bytes, c: int, y: int, width: int
 ) -> None:
     """Write the residual b − A u of one red row; rows outside the picture give zeros."""
     if y < 0 or y >= red.shape[1] - 2:
@@ -68,19 +74,19 @@ def red_residual_row(
     near = black[c, y + 1, PAD : PAD + width]
     far = black[c, y + 1, side : side + width]
     right = b[c, y + 1, PAD : PAD + width]
-    scale = weight[y + 1, PAD : PAD + width]
+    share = shares[y + 1, PAD : PAD + width]
     inner = out[1 : 1 + width]
     for k in range(width):
         s = right[k] + ((up[k] + down[k]) + (near[k] + far[k]))
-        w = scale[k]
-        inner[k] = s - row[k] / w if w > np.float32(0.0) else np.float32(0.0)
+        degree = np.float32(12.0) / np.float32(share[k])
+        inner[k] = s - row[k] * degree if share[k] > 0 else np.float32(0.0)
     out[0] = 0.0
     out[width + 1 :] = 0.0
 
 
 @compiled
 def restrict_red_residual(
-    coarse: Grid, red: Grid, black: Grid, b: Grid, weight: Grid, width: int, y0: int, y1: int
+    coarse: Grid, red: Grid, black: Grid, b: Grid, shares: Bytes, width: int, y0: int, y1: int
 ) -> None:
     """Carry the red residual to coarse rows y0 … y1; the black one is zero when black was relaxed last.
 
@@ -93,11 +99,11 @@ def restrict_red_residual(
     below = np.zeros(columns + 2, np.float32)
     quarter = np.float32(0.25)
     for c in range(red.shape[0]):
-        red_residual_row(below, red, black, b, weight, c, 2 * y0 - 1, width)
+        red_residual_row(below, red, black, b, shares, c, 2 * y0 - 1, width)
         for y in range(y0, y1):
             above, below = below, above
-            red_residual_row(middle, red, black, b, weight, c, 2 * y, width)
-            red_residual_row(below, red, black, b, weight, c, 2 * y + 1, width)
+            red_residual_row(middle, red, black, b, shares, c, 2 * y, width)
+            red_residual_row(below, red, black, b, shares, c, 2 * y + 1, width)
             row = coarse[c, y + 1, 1 : 1 + columns]
             a0, a1 = above[:columns], above[1 : 1 + columns]
             b0, b1 = below[:columns], below[1 : 1 + columns]
@@ -132,29 +138,29 @@ def restrict_right_side(coarse: Grid, red: Grid, black: Grid, height: int, y0: i
 
 
 @compiled
-def interpolate_black(black: Grid, coarse: Grid, weight: Grid, width: int, y0: int, y1: int) -> None:
+def interpolate_black(black: Grid, coarse: Grid, shares: Bytes, width: int, y0: int, y1: int) -> None:
     """Set the black pixels of rows y0 … y1 by bilinear interpolation of a coarse solution."""
     half, zero = np.float32(0.5), np.float32(0.0)
     for c in range(black.shape[0]):
         for y in range(y0, y1):
             row = black[c, y + 1, PAD : PAD + width]
-            scale = weight[y + 1, PAD : PAD + width]
+            share = shares[y + 1, PAD : PAD + width]
             first = coarse[c, (y >> 1) + 1, 1 : 1 + width]
             odd = y & 1
             second = coarse[c, (y >> 1) + 1 + odd, 2 - odd : 2 - odd + width]
             for k in range(width):
-                row[k] = half * (first[k] + second[k]) if scale[k] > zero else zero
+                row[k] = half * (first[k] + second[k]) if share[k] > 0 else zero
 
 
 @compiled
-def correct_red(red: Grid, coarse: Grid, weight: Grid, width: int, y0: int, y1: int) -> float:
+def correct_red(red: Grid, coarse: Grid, shares: Bytes, width: int, y0: int, y1: int) -> float:
     """Add an interpolated coarse correction to the red pixels of rows y0 … y1; return its largest size."""
     quarter, zero = np.float32(0.25), np.float32(0.0)
     largest = zero
     for c in range(red.shape[0]):
         for y in range(y0, y1):
             row = red[c, y + 1, PAD : PAD + width]
-            scale = weight[y + 1, PAD : PAD + width]
+            share = shares[y + 1, PAD : PAD + width]
             a0 = coarse[c, (y >> 1) + 1, 1 : 1 + width]
             if y & 1:
                 a1 = coarse[c, (y >> 1) + 1, 2 : 2 + width]
@@ -162,12 +168,12 @@ def correct_red(red: Grid, coarse: Grid, weight: Grid, width: int, y0: int, y1: 
                 b1 = coarse[c, (y >> 1) + 2, 2 : 2 + width]
                 for k in range(width):
                     e = quarter * ((a0[k] + a1[k]) + (b0[k] + b1[k]))
-                    e = e if scale[k] > zero else zero
+                    e = e if share[k] > 0 else zero
                     row[k] += e
                     largest = max(largest, abs(e))
             else:
                 for k in range(width):
-                    e = a0[k] if scale[k] > zero else zero
+                    e = a0[k] if share[k] > 0 else zero
                     row[k] += e
                     largest = max(largest, abs(e))
     return float(largest)
@@ -179,7 +185,7 @@ def add_residual_squares(
     u: Grid,
     other: Grid,
     b: Grid,
-    weight: Grid,
+    shares: Bytes,
     first: int,
     width: int,
     y0: int,
@@ -195,11 +201,11 @@ def add_residual_squares(
             near = other[c, y + 1, PAD : PAD + width]
             far = other[c, y + 1, side : side + width]
             right = b[c, y + 1, PAD : PAD + width]
-            scale = weight[y + 1, PAD : PAD + width]
+            share = shares[y + 1, PAD : PAD + width]
             total = 0.0
             for k in range(width):
-                w = scale[k]
-                if w > np.float32(0.0):
-                    r = right[k] + ((up[k] + down[k]) + (near[k] + far[k])) - row[k] / w
+                if share[k] > 0:
+                    degree = np.float32(12.0) / np.float32(share[k])
+                    r = right[k] + ((up[k] + down[k]) + (near[k] + far[k])) - row[k] * degree
                     total += float(r) * float(r)
             squares[c, y] += total

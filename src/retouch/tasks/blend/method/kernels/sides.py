@@ -17,12 +17,12 @@ Flags = NDArray[np.uint8]
 
 
 @compiled
-def weights_of_mask(red: Grid, black: Grid, inside: Flags, y0: int, y1: int) -> None:
-    """Write 1/degree of the unknown pixels of rows y0 … y1, 0 elsewhere."""
+def shares_of_mask(red: Flags, black: Flags, inside: Flags, y0: int, y1: int) -> None:
+    """Write 12/degree of the unknown pixels of rows y0 … y1, 0 elsewhere."""
     width = inside.shape[1] - 4
     for y in range(y0, y1):
         for x in range(width):
-            value = np.float32(0.0)
+            share = 0
             if inside[y + 2, x + 2] == 1:
                 degree = (
                     (inside[y + 1, x + 2] != 2)
@@ -30,11 +30,11 @@ def weights_of_mask(red: Grid, black: Grid, inside: Flags, y0: int, y1: int) -> 
                     + (inside[y + 2, x + 1] != 2)
                     + (inside[y + 2, x + 3] != 2)
                 )
-                value = np.float32(1.0) / np.float32(max(degree, 1))
+                share = 12 // max(degree, 1)
             if (x + y) & 1:
-                black[y + 1, PAD + (x >> 1)] = value
+                black[y + 1, PAD + (x >> 1)] = share
             else:
-                red[y + 1, PAD + (x >> 1)] = value
+                red[y + 1, PAD + (x >> 1)] = share
 
 
 @compiled
