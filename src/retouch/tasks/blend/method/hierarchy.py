@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from retouch.tasks.blend.method.kernels import fine, galerkin, sides
+from retouch.tasks.blend.method.kernels import galerkin, sides
 from retouch.tasks.blend.method.threads import over_rows
 
 Grid = NDArray[np.float32]
@@ -30,11 +30,10 @@ class Hierarchy:
     def __init__(self, mask: NDArray[np.bool_]) -> None:
         self.height, self.width = mask.shape
         self.row = (self.width + 1) // 2
-        self.stride = -(-(fine.PAD + self.row + 1) // 8) * 8
         self.inside: Flags = np.full((self.height + 4, self.width + 4), 2, np.uint8)
         self.inside[2:-2, 2:-2] = mask
         self.singular = bool(mask.all())
-        self.shares: Flags = np.zeros((2, self.height + 2, self.stride), np.uint8)
+        self.shares: Flags = np.zeros((2, self.height + 2, self.row + 2), np.uint8)
         over_rows(sides.shares_of_mask, self.height, self.width, *self.shares, self.inside)
         self.table = _table(self.height, self.width)
         self.points = int(self.table[-1, 0] + (self.table[-1, 1] + 2) * (self.table[-1, 2] + 2))
@@ -47,8 +46,8 @@ class Hierarchy:
             np.divide(1, diagonal, out=diagonal, where=diagonal > 0)
 
     def halves(self, channels: int) -> Grid:
-        """Zeros for the red and the black half of a channels-deep picture: (2, C, H + 2, stride)."""
-        return np.zeros((2, channels, self.height + 2, self.stride), np.float32)
+        """Zeros for the red and the black half of a channels-deep picture: (2, C, H + 2, row + 2)."""
+        return np.zeros((2, channels, self.height + 2, self.row + 2), np.float32)
 
     def planes(self, flat: Grid, planes: int) -> list[Grid]:
         """The coarse grids in a flat array, each as (planes, h + 2, w + 2)."""

@@ -41,7 +41,7 @@ class Multigrid:
         """Set the black unknowns from the coarse grids (the next cycle sets the red ones from them).
 
         Args:
-            b: the right side, (2, C, H + 2, stride).
+            b: the right side, (2, C, H + 2, row + 2).
         """
         row, shares = self.hierarchy.row, self.hierarchy.shares[BLACK]
         self._rows(fine.restrict_right_side, 0, self._b[0], *b, self.hierarchy.height)

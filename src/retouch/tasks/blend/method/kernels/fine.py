@@ -6,11 +6,11 @@ other with unit stride. Red pixel k of row y has x = 2k + (y mod 2), black x = 2
 Its neighbours, all of the other colour, are entry k of the rows above and below, entry k of
 its own row, and entry k − 1 or k + 1 of its own row.
 
-Arrays are (C, H + 2, PAD + K + …): one ring row above and below and PAD entries on the left
-keep every neighbour read inside the array; ring entries are zero for ever. ``shares`` is (H + 2, …)
-bytes: 12/degree inside the mask, 0 outside, where the degree counts a pixel's neighbours
-inside the picture; a byte of twelfths holds 1/1, 1/2, 1/3 and 1/4 in a quarter of the memory.
-Unknowns outside the mask are 0, so the sum over all four neighbours needs no test.
+Arrays are (C, H + 2, K + 2): a ring of entries that are zero for ever keeps every neighbour
+read inside the array. ``shares`` is (H + 2, K + 2) bytes: 12/degree inside the mask, 0 outside,
+where the degree counts a pixel's neighbours inside the picture; a byte of twelfths holds 1, 1/2,
+1/3 and 1/4 in a quarter of the memory. Unknowns outside the mask are 0, so the sum over all four
+neighbours needs no test.
 """
 
 from __future__ import annotations
@@ -24,8 +24,6 @@ Grid = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
 
 _TWELFTH = np.float32(1 / 12)
-
-PAD = 8  # entries left of the first column: keeps rows aligned to 32 bytes and holds the ring
 
 
 @compiled
@@ -46,14 +44,14 @@ def half_sweep(
     """
     for c in range(u.shape[0]):
         for y in range(y0, y1):
-            side = PAD + 1 if (y + first) & 1 else PAD - 1
-            row = u[c, y + 1, PAD : PAD + width]
-            up = other[c, y, PAD : PAD + width]
-            down = other[c, y + 2, PAD : PAD + width]
-            near = other[c, y + 1, PAD : PAD + width]
+            side = 2 if (y + first) & 1 else 0
+            row = u[c, y + 1, 1 : 1 + width]
+            up = other[c, y, 1 : 1 + width]
+            down = other[c, y + 2, 1 : 1 + width]
+            near = other[c, y + 1, 1 : 1 + width]
             far = other[c, y + 1, side : side + width]
-            right = b[c, y + 1, PAD : PAD + width]
-            share = shares[y + 1, PAD : PAD + width]
+            right = b[c, y + 1, 1 : 1 + width]
+            share = shares[y + 1, 1 : 1 + width]
             for k in range(width):
                 around = right[k] + ((up[k] + down[k]) + (near[k] + far[k]))
                 row[k] = around * (np.float32(share[k]) * _TWELFTH)
@@ -67,14 +65,14 @@ def red_residual_row(
     if y < 0 or y >= red.shape[1] - 2:
         out[:] = 0.0
         return
-    side = PAD + 1 if y & 1 else PAD - 1
-    row = red[c, y + 1, PAD : PAD + width]
-    up = black[c, y, PAD : PAD + width]
-    down = black[c, y + 2, PAD : PAD + width]
-    near = black[c, y + 1, PAD : PAD + width]
+    side = 2 if y & 1 else 0
+    row = red[c, y + 1, 1 : 1 + width]
+    up = black[c, y, 1 : 1 + width]
+    down = black[c, y + 2, 1 : 1 + width]
+    near = black[c, y + 1, 1 : 1 + width]
     far = black[c, y + 1, side : side + width]
-    right = b[c, y + 1, PAD : PAD + width]
-    share = shares[y + 1, PAD : PAD + width]
+    right = b[c, y + 1, 1 : 1 + width]
+    share = shares[y + 1, 1 : 1 + width]
     inner = out[1 : 1 + width]
     for k in range(width):
         s = right[k] + ((up[k] + down[k]) + (near[k] + far[k]))
@@ -121,18 +119,18 @@ def restrict_right_side(coarse: Grid, red: Grid, black: Grid, height: int, y0: i
         for y in range(y0, y1):
             row = coarse[c, y + 1, 1 : 1 + columns]
             if 2 * y < height:
-                m = red[c, 2 * y + 1, PAD : PAD + columns]
-                right = black[c, 2 * y + 1, PAD : PAD + columns]
-                left = black[c, 2 * y + 1, PAD - 1 : PAD - 1 + columns]
+                m = red[c, 2 * y + 1, 1 : 1 + columns]
+                right = black[c, 2 * y + 1, 1 : 1 + columns]
+                left = black[c, 2 * y + 1, 0:columns]
                 for x in range(columns):
                     row[x] = m[x] + half * (left[x] + right[x])
             else:
                 row[:] = 0.0
             for odd in (2 * y - 1, 2 * y + 1):
                 if 0 <= odd < height:
-                    m = black[c, odd + 1, PAD : PAD + columns]
-                    right = red[c, odd + 1, PAD : PAD + columns]
-                    left = red[c, odd + 1, PAD - 1 : PAD - 1 + columns]
+                    m = black[c, odd + 1, 1 : 1 + columns]
+                    right = red[c, odd + 1, 1 : 1 + columns]
+                    left = red[c, odd + 1, 0:columns]
                     for x in range(columns):
                         row[x] += half * m[x] + quarter * (left[x] + right[x])
 
@@ -143,8 +141,8 @@ def interpolate_black(black: Grid, coarse: Grid, shares: Bytes, width: int, y0: 
     half, zero = np.float32(0.5), np.float32(0.0)
     for c in range(black.shape[0]):
         for y in range(y0, y1):
-            row = black[c, y + 1, PAD : PAD + width]
-            share = shares[y + 1, PAD : PAD + width]
+            row = black[c, y + 1, 1 : 1 + width]
+            share = shares[y + 1, 1 : 1 + width]
             first = coarse[c, (y >> 1) + 1, 1 : 1 + width]
             odd = y & 1
             second = coarse[c, (y >> 1) + 1 + odd, 2 - odd : 2 - odd + width]
@@ -159,8 +157,8 @@ def correct_red(red: Grid, coarse: Grid, shares: Bytes, width: int, y0: int, y1:
     largest = zero
     for c in range(red.shape[0]):
         for y in range(y0, y1):
-            row = red[c, y + 1, PAD : PAD + width]
-            share = shares[y + 1, PAD : PAD + width]
+            row = red[c, y + 1, 1 : 1 + width]
+            share = shares[y + 1, 1 : 1 + width]
             a0 = coarse[c, (y >> 1) + 1, 1 : 1 + width]
             if y & 1:
                 a1 = coarse[c, (y >> 1) + 1, 2 : 2 + width]
@@ -194,14 +192,14 @@ def add_residual_squares(
     """Add to ``squares`` (C, H) the squared residuals of one colour, summed over each row."""
     for c in range(u.shape[0]):
         for y in range(y0, y1):
-            side = PAD + 1 if (y + first) & 1 else PAD - 1
-            row = u[c, y + 1, PAD : PAD + width]
-            up = other[c, y, PAD : PAD + width]
-            down = other[c, y + 2, PAD : PAD + width]
-            near = other[c, y + 1, PAD : PAD + width]
+            side = 2 if (y + first) & 1 else 0
+            row = u[c, y + 1, 1 : 1 + width]
+            up = other[c, y, 1 : 1 + width]
+            down = other[c, y + 2, 1 : 1 + width]
+            near = other[c, y + 1, 1 : 1 + width]
             far = other[c, y + 1, side : side + width]
-            right = b[c, y + 1, PAD : PAD + width]
-            share = shares[y + 1, PAD : PAD + width]
+            right = b[c, y + 1, 1 : 1 + width]
+            share = shares[y + 1, 1 : 1 + width]
             total = 0.0
             for k in range(width):
                 if share[k] > 0:

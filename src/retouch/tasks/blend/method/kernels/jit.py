@@ -1,4 +1,8 @@
-"""How the kernels are compiled."""
+"""How the kernels are compiled.
+
+The cache knows a kernel by the file it stands in: a kernel must not read a constant of another
+file, or call a kernel there, because a change to that file alone would go unnoticed.
+"""
 
 from __future__ import annotations
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from retouch.tasks.blend.method.kernels.fine import PAD
 from retouch.tasks.blend.method.kernels.jit import compiled
 
 Grid = NDArray[np.float32]
@@ -32,9 +31,9 @@ def shares_of_mask(red: Flags, black: Flags, inside: Flags, y0: int, y1: int) ->
                 )
                 share = 12 // max(degree, 1)
             if (x + y) & 1:
-                black[y + 1, PAD + (x >> 1)] = share
+                black[y + 1, 1 + (x >> 1)] = share
             else:
-                red[y + 1, PAD + (x >> 1)] = share
+                red[y + 1, 1 + (x >> 1)] = share
 
 
 @compiled
@@ -52,7 +51,7 @@ def right_side(
     for y in range(y0, y1):
         for x in range(width):
             half = black if (x + y) & 1 else red
-            k = PAD + (x >> 1)
+            k = 1 + (x >> 1)
             n, s = inside[y + 1, x + 2], inside[y + 3, x + 2]
             w, e = inside[y + 2, x + 1], inside[y + 2, x + 3]
             if inside[y + 2, x + 2] != 1 or (not mixed and (n & s & w & e) == 1):
@@ -82,7 +81,7 @@ def split(red: Grid, black: Grid, picture: Grid, inside: Flags, y0: int, y1: int
             half = black if (x + y) & 1 else red
             known = inside[y + 2, x + 2] != 1
             for c in range(picture.shape[2]):
-                half[c, y + 1, PAD + (x >> 1)] = np.float32(0.0) if known else picture[y, x, c]
+                half[c, y + 1, 1 + (x >> 1)] = np.float32(0.0) if known else picture[y, x, c]
 
 
 @compiled
@@ -94,7 +93,7 @@ def add_to(picture: Grid, red: Grid, black: Grid, inside: Flags, y0: int, y1: in
             if inside[y + 2, x + 2] == 1:
                 half = black if (x + y) & 1 else red
                 for c in range(picture.shape[2]):
-                    picture[y, x, c] += half[c, y + 1, PAD + (x >> 1)]
+                    picture[y, x, c] += half[c, y + 1, 1 + (x >> 1)]
 
 
 @compiled
