@@ -42,4 +42,5 @@ bench: setup
 	@for file in benchmarks/startup.py benchmarks/poisson.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
 docs: $(DOCS_READY)
+	$(BIN)/python docs/make.py
 	$(BIN)/zensical build --clean

@@ -31,10 +31,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from record import keep
-from skimage import data
 
 import retouch
 from retouch import Mask, Picture
+from retouch.image import samples
 
 Bytes = NDArray[np.uint8]
 Flags = NDArray[np.bool_]
@@ -58,6 +58,11 @@ class Scene:
         """The mask's bounds."""
         rows, columns = np.flatnonzero(self.mask.any(axis=1)), np.flatnonzero(self.mask.any(axis=0))
         return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+
+    @property
+    def box_pixels(self) -> int:
+        """How many pixels the mask's box has."""
+        return self.mask[self.box].size
 
 
 def main() -> None:
@@ -97,7 +102,8 @@ def make_scene(shape: str, unknowns: int) -> Scene:
         for cy, cx, reach in random.uniform(-0.9, 0.9, (60, 3)):
             mask |= (y - cy) ** 2 + (x - cx) ** 2 < (0.02 + 0.2 * abs(reach)) ** 2
         mask[:2] = mask[-2:] = mask[:, :2] = mask[:, -2:] = False
-    source, target = (cv2.resize(picture(), (side, side)) for picture in (data.coffee, data.astronaut))
+    photos = (samples.open(name).numpy("uint8") for name in ("coffee", "astronaut"))
+    source, target = (cv2.resize(photo, (side, side)) for photo in photos)
     return Scene(shape, source.astype(np.uint8), target.astype(np.uint8), mask)
 
 
@@ -122,7 +128,7 @@ def compare(scene: Scene, mode: Mode, runs: int) -> dict[str, object]:
         "scene": scene.name,
         "mode": mode,
         "unknowns": int(scene.mask.sum()),
-        "box_pixels": (rows.stop - rows.start) * (columns.stop - columns.start),
+        "box_pixels": scene.box_pixels,
         "peak_bytes_per_box_pixel": round(peak_bytes(scene, mode), 1),
     }
     for name, result in results.items():
@@ -160,13 +166,12 @@ def reference(scene: Scene, mode: Mode) -> NDArray[np.float32]:
 def peak_bytes(scene: Scene, mode: Mode) -> float:
     """Largest memory that a blend of pictures in hand takes beyond them, result included, per box pixel."""
     source, target, mask = Picture.of(scene.source), Picture.of(scene.target), Mask.of(scene.mask)
-    rows, columns = scene.box
     tracemalloc.start()
     result = retouch.blend(source, target, mask, gradients=mode)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     del result
-    return peak / ((rows.stop - rows.start) * (columns.stop - columns.start))
+    return peak / scene.box_pixels
 
 
 def _fpie_rows(largest: int) -> list[dict[str, object]]:

@@ -54,8 +54,8 @@ def blend(
         source_weight: the source's part in "average", 0…1.
         mask_on: the photo on which the mask was drawn; "auto" finds out by its size, and takes a
             shape (polygon, box) as drawn on the source.
-        linear_light: solve in linear light instead of encoded values; brightness steps across the
-            rim then spread as light does, and dark surroundings pull less.
+        linear_light: solve in linear light instead of encoded values: differences then add as light
+            does, which suits glows and reflections, but can push dark detail below black.
         tolerance: "visual" for at most half an 8-bit level of error, "exact" for a relative
             residual of 1e-7, or a relative residual.
         progress: called after every cycle of the solver.
