@@ -209,3 +209,25 @@ def test_bad_shapes_and_values() -> None:
         solve_poisson(boundary[0, 0], mask)
     with pytest.raises(InputError, match="one plane"):
         PoissonSolver(np.ones((2, 6, 5)))
+
+
+def test_a_solver_serves_many_pictures_and_refuses_misfits() -> None:
+    mask = zoo.blob(30)
+    solver = PoissonSolver(mask)
+    known = np.random.default_rng(6).random((30, 30, 2)).astype(np.float32)[solver.rows, solver.columns]
+    for seed in (1, 2):
+        guess = np.random.default_rng(seed).random(known.shape).astype(np.float32)
+        side = solver.right_side(guess, known)
+        start = guess.copy()
+        solver.correct(guess, side, tolerance="exact")
+        wanted = direct.clone(start[..., 0].astype(float), known[..., 0].astype(float), solver.unknown)
+        assert np.abs(guess[..., 0] - wanted)[solver.unknown].max() < 1e-5
+        assert np.array_equal(guess[~solver.unknown], start[~solver.unknown])
+    with pytest.raises(SizeMismatch, match="known"):
+        solver.right_side(guess, known[1:])
+    with pytest.raises(SizeMismatch, match="guess"):
+        solver.right_side(guess[:, 1:], known[:, 1:])
+    with pytest.raises(SizeMismatch, match="made from"):
+        solver.correct(guess[..., :1], side)
+    with pytest.raises(SizeMismatch, match="planes"):
+        solver.solve_system(np.zeros((30, 30)))

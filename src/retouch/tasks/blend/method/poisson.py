@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from retouch.errors import EmptyMask, InputError, NotConverged
+from retouch.errors import EmptyMask, InputError, NotConverged, SizeMismatch
 from retouch.progress import Progress, ProgressCallback
 from retouch.tasks.blend.method import conjugate
 from retouch.tasks.blend.method.hierarchy import Hierarchy
@@ -98,7 +98,16 @@ class PoissonSolver:
             known: (h, w, C) on the same box; f takes its values where it is known.
             mixed: on each edge and channel the guidance is the known picture's difference where
                 that is larger in magnitude.
+
+        Raises:
+            SizeMismatch: a picture does not have the size of the solver's box, or channels differ.
         """
+        for name, picture in (("guess", guess), ("known", known)):
+            if picture.shape != (*self.unknown.shape, guess.shape[-1]):
+                raise SizeMismatch(
+                    f"{name} is {picture.shape} but the solver's box is {self.unknown.shape}; "
+                    "pass pictures (h, w, C) cut to solver.rows × solver.columns"
+                )
         side = self.hierarchy.halves(guess.shape[2])
         height, inside = self.hierarchy.height, self.hierarchy.inside
         over_rows(sides.right_side, height, guess[0].size, *side, guess, known, inside, mixed)
@@ -121,8 +130,15 @@ class PoissonSolver:
             tolerance: ``"visual"`` for a largest error of half an 8-bit level on pictures in
                 [0, 1], ``"exact"`` for a relative residual of 1e-7, or the relative residual.
             progress: called after every cycle.
+
+        Raises:
+            SizeMismatch: the picture is not the one that the side was made from.
+            InputError: a bad tolerance.
+            NotConverged: the tolerance was not met.
         """
         hierarchy = self.hierarchy
+        if guess.shape != (*self.unknown.shape, side.halves.shape[1]):
+            raise SizeMismatch(f"guess is {guess.shape}; pass the picture that the right side was made from")
         multigrid = Multigrid(hierarchy, guess.shape[2])
         before = guess.mean(axis=(0, 1), dtype=np.float64) if side.shift is not None else 0.0
         wanted = check_tolerance(tolerance)
@@ -149,7 +165,14 @@ class PoissonSolver:
 
         Returns:
             u in the type of ``b``, and how the solve ended.
+
+        Raises:
+            SizeMismatch: b does not have the mask's size.
+            InputError: a bad tolerance.
+            NotConverged: the tolerance was not met.
         """
+        if b.ndim != 3 or b.shape[1:] != self.size:
+            raise SizeMismatch(f"b is {b.shape} but the mask is {self.size}; pass planes (C, H, W)")
         wanted = check_tolerance(tolerance)
         hierarchy = self.hierarchy
         side = np.where(self.unknown, b[:, self.rows, self.columns], 0).astype(np.float64)
