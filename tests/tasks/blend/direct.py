@@ -36,8 +36,13 @@ def matrix_of(mask: Flags) -> scipy.sparse.csc_matrix:
 
 
 def solve(mask: Flags, b: Planes) -> Planes:
-    """u with A u = b on the mask, 0 elsewhere; b is (H, W)."""
+    """u with A u = b on the mask, 0 elsewhere; b is (H, W). On a whole picture, the u with mean 0."""
     u = np.zeros(mask.shape)
+    if mask.all():
+        # free by a constant: hold the first pixel at 0, drop its equation, and shift afterwards
+        u.flat[1:] = scipy.sparse.linalg.splu(matrix_of(mask)[1:, 1:]).solve(b.ravel()[1:])
+        u -= u.mean()
+        return u
     u[mask] = scipy.sparse.linalg.splu(matrix_of(mask)).solve(b[mask])
     return u
 

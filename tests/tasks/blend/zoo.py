@@ -89,6 +89,11 @@ def one_known(side: int) -> Flags:
     return mask
 
 
+def whole(side: int) -> Flags:
+    """The whole picture: nothing is known but the mean."""
+    return np.ones((side, side), bool)
+
+
 def noise(side: int) -> Flags:
     """Pixels at random, 95 in 100."""
     inside: Flags = np.random.default_rng(3).random((side, side)) < 0.95
@@ -108,6 +113,7 @@ MASKS: dict[str, Callable[[int], Flags]] = {
         coarse_checkerboard,
         interior,
         one_known,
+        whole,
         noise,
     )
 }
