@@ -342,3 +342,9 @@ def test_an_option_with_the_name_of_a_common_one_is_refused(
     monkeypatch.setattr(catalog.Edit, "load", lambda _: verb)
     with pytest.raises(TypeError, match=r"darken\(quality\): every edit has --quality already"):
         command(catalog.EDITS[0])
+
+
+def test_json_without_a_command_is_one_line_too(say: Say) -> None:
+    said = say("--json")
+    assert said.code == 2
+    assert "needs a command" in said.facts["message"]

@@ -78,6 +78,19 @@ def test_ctrl_c_stops_an_edit_that_reports_nothing_for_a_while(photo: Path, tmp_
     assert names(tmp_path) == ["photo.png"]
 
 
+def test_sigterm_cleans_up_like_ctrl_c(photo: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.png"
+    out.write_bytes(b"precious")
+    process = start("darken", photo, "--box", "1,1,9,9", "--steps", 3000, "-o", out, "--overwrite")
+    assert process.stderr is not None
+    assert process.stderr.readline() == "running\n"
+    process.send_signal(signal.SIGTERM)
+    assert process.communicate(timeout=20) == ("", "retouch: error: cancelled by SIGTERM\n")
+    assert process.returncode == 130
+    assert out.read_bytes() == b"precious"
+    assert names(tmp_path) == ["out.png", "photo.png"]
+
+
 def test_a_second_ctrl_c_kills(photo: Path, tmp_path: Path) -> None:
     words = [
         "darken",

@@ -194,3 +194,38 @@ def test_png_16_bit_with_a_broken_profile_is_srgb(caplog: pytest.LogCaptureFixtu
     data = made.png(made.noise((4, 4, 3), "uint16"), chunks=made.png_chunk(b"iCCP", b"name\0\0garbage"))
     assert Picture.of(data).file.icc is None
     assert "taken for sRGB" in caplog.text
+
+
+def test_checking_the_rows_takes_time_in_proportion(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given all at once, the inflater would copy what is left of the file after every piece.
+    given: list[int] = []
+    inflater = zlib.decompressobj
+
+    class Counting:
+        def __init__(self) -> None:
+            self.own = inflater()
+
+        def decompress(self, data: bytes, most: int) -> bytes:
+            given.append(len(data))
+            return self.own.decompress(data, most)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.own, name)
+
+    samples = made.noise((700, 900, 3), "uint16")
+    data = made.png(samples)
+    monkeypatch.setattr(zlib, "decompressobj", Counting)
+    np.testing.assert_array_equal(Picture.of(data).samples, samples)
+    assert len(given) > 3
+    assert sum(given) < 1.5 * len(data)
+
+
+@pytest.mark.parametrize(("helping", "flush"), [(1, 1), (7, 16), (1 << 16, 5)])
+def test_rows_are_complete_however_they_are_cut(
+    helping: int, flush: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("retouch.image.png16._HELPING", helping)
+    monkeypatch.setattr("retouch.image.png16._FLUSH", flush)
+    for size in range(1, 40):
+        flat = np.full((size, 9, 1), 257, np.uint16)
+        np.testing.assert_array_equal(Picture.of(made.png(flat)).samples, flat)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import struct
+import subprocess
+import sys
 import threading
 import zlib
 from collections.abc import Callable
@@ -66,6 +68,14 @@ def nan_tiff(value: float) -> bytes:
     return deep_tiff(samples)
 
 
+def seven_channels() -> bytes:
+    import tifffile
+
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, np.zeros((5, 6, 7), np.uint8), photometric="minisblack", planarconfig="contig")
+    return stream.getvalue()
+
+
 BROKEN: dict[str, Callable[[], bytes]] = {
     "empty": lambda: b"",
     "text": lambda: b"hello, I am no picture at all\n" * 20,
@@ -96,6 +106,7 @@ BROKEN: dict[str, Callable[[], bytes]] = {
     "png profile bomb": lambda: made.png(
         np.asarray(PHOTO), chunks=made.png_chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(200 << 20), 9))
     ),
+    "seven channels": seven_channels,
     "32-bit whole numbers": lambda: made.file_of(Image.fromarray(np.full((4, 4), 70000, np.int32)), "TIFF"),
 }
 for _kind in KINDS:
@@ -304,3 +315,31 @@ def test_silence_ends_when_the_last_thread_leaves() -> None:
     assert list(warnings.filters) != before
     second.__exit__(None, None, None)
     assert list(warnings.filters) == before
+
+
+def test_what_pillow_logs_stays_off_standard_error() -> None:
+    # In a process of its own: pytest's log handlers would hide Python's last resort.
+    code = (
+        "import sys\nfrom retouch.image import Picture\nfrom retouch.errors import UnreadablePicture\n"
+        "try:\n    Picture.of(sys.stdin.buffer.read())\nexcept UnreadablePicture:\n    print('refused')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], input=seven_channels(), capture_output=True, timeout=60
+    )
+    assert (done.stdout, done.stderr) == (b"refused\n", b"")
+
+
+def test_being_cancelled_while_decoding_is_no_damage(monkeypatch: pytest.MonkeyPatch) -> None:
+    from retouch.errors import Cancelled
+
+    def stop(*_: object) -> None:
+        raise Cancelled("stopped")
+
+    data = made.file_of(PHOTO, "PNG")
+    monkeypatch.setattr("retouch.image.pillow.samples_of", stop)
+    with pytest.raises(Cancelled):
+        Picture.of(data)
+    with pytest.raises(Cancelled):
+        Mask.of(PHOTO)
+    with pytest.raises(Cancelled):
+        Picture.of(PHOTO)

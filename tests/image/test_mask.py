@@ -253,3 +253,41 @@ def test_saving_and_reading_back(tmp_path: Path) -> None:
     with pytest.raises(OutputExists):
         soft.save(path, overwrite=False)
     assert repr(Mask.of(SHAPE)) == "Mask(12×16, binary, 25.0% selected)"
+
+
+def test_drawing_on_the_array_afterwards_does_not_change_the_mask() -> None:
+    for array in (SHAPE.copy(), SHAPE[..., None].copy(), torch.from_numpy(SHAPE.copy())[None]):
+        mask = Mask.of(array)
+        array[...] = False
+        np.testing.assert_array_equal(mask.inside, SHAPE)
+
+
+@pytest.mark.parametrize("px", [1e308, 10**9, 2.0**31])
+def test_enormous_radii(px: float) -> None:
+    mask = Mask.of(SHAPE)
+    soft = Mask.of(np.where(SHAPE, 0.5, 0).astype(np.float32), soft=True)
+    assert mask.grow(px).inside.all()
+    assert (soft.grow(px).values == 0.5).all()
+    assert not mask.grow(-px).inside.any()
+    assert not soft.grow(-px).inside.any()
+
+
+def test_enormous_feather() -> None:
+    np.testing.assert_array_equal(Mask.of(SHAPE).feather(2.0**31).inside, SHAPE)
+    with pytest.raises(InputError, match="at most"):
+        Mask.of(SHAPE).feather(1e308)
+
+
+@pytest.mark.parametrize("px", [None, "wide", 10**400, float("nan"), float("inf")])
+def test_a_radius_that_is_no_number(px: Any) -> None:
+    with pytest.raises(InputError, match="grow must be a number of pixels"):
+        Mask.of(SHAPE).grow(px)
+    with pytest.raises(InputError, match="feather must be a number of pixels"):
+        Mask.of(SHAPE).feather(px)
+
+
+@pytest.mark.parametrize("size", [(-4, 5), (0, 5), (4.5, 5), (4, 5, 3), "ab", 40])
+def test_a_size_that_is_none(size: Any) -> None:
+    for value in (Box(0, 0, 5, 5), Polygon([(0, 0), (5, 0), (5, 5)]), Region(Box(0, 0, 5, 5)), SHAPE):
+        with pytest.raises(InputError, match="size must be a height and a width"):
+            Mask.of(value, size)

@@ -373,3 +373,16 @@ def test_conversions_that_lose_something_ask_first() -> None:
     gray = Picture.of(np.full((2, 2, 2), 128, np.uint8)).converted(background=(1, 0, 0))
     assert gray.file.mode == "RGB"
     assert gray.samples[0, 0, 0] > 180 > gray.samples[0, 0, 1]
+
+
+def test_numbers_too_large_for_float32_are_refused_without_a_warning() -> None:
+    from retouch.errors import InputError
+
+    picture = Picture.of(np.zeros((4, 4, 3), np.uint8))
+    huge = np.full((4, 4, 3), 1e300)
+    with pytest.raises(InputError, match="infinity"):
+        Picture.of(huge)
+    with pytest.raises(InputError, match="infinity"):
+        picture.edited(huge)
+    astronomic = np.full((4, 4, 3), 3e38, np.float32)
+    assert picture.edited(astronomic).pixels.max() == np.float32(3e38)

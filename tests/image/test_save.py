@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -162,7 +163,31 @@ def test_protected_places(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
 
 
-@pytest.mark.parametrize("quality", [0, 101, -5])
-def test_quality_out_of_range(quality: int, tmp_path: Path) -> None:
+def test_a_replaced_file_keeps_its_permissions(tmp_path: Path) -> None:
+    path = tmp_path / "private.png"
+    path.write_text("old")
+    for mode in (0o600, 0o664):
+        path.chmod(mode)
+        PICTURE.save(path)
+        assert stat.S_IMODE(path.stat().st_mode) == mode
+    assert Picture.of(path).size == PICTURE.size
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(28, "No space left on device")])
+def test_no_empty_file_stays_behind_without_links(
+    error: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(os, "link", lambda *_: (_ for _ in ()).throw(OSError("no links here")))
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(UnwritablePicture if isinstance(error, OSError) else type(error)):
+        PICTURE.save(tmp_path / "a.png", overwrite=False)
+    assert made.names_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("quality", [0, 101, -5, "high", 50.5])
+def test_quality_out_of_range(quality: Any, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="1 \\(small\\) to 100"):
         PICTURE.save(tmp_path / "a.jpg", quality=quality)

@@ -1,7 +1,7 @@
 """The command line: parsing, printing and exit codes; every edit's command is made from the catalog.
 
 Exit codes: 0 done; 1 an error inside retouch, or not enough memory; 2 the command or a file it
-names cannot be used; 130 stopped by Ctrl-C. Nothing is left half-written in any of them.
+names cannot be used; 130 stopped by Ctrl-C or SIGTERM. Nothing is left half-written in any of them.
 """
 
 from __future__ import annotations

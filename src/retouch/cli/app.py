@@ -13,6 +13,7 @@ from cyclopts.exceptions import MissingArgumentError, UnknownCommandError, Unuse
 
 from retouch import __version__, catalog
 from retouch.cli.printing import DEFAULT, Printing, Result, one_line, print_any_text, show, show_error
+from retouch.cli.watch import cleaning_up_on_sigterm
 from retouch.errors import Cancelled, InputError, RetouchError, UnknownName
 
 DONE, INTERNAL, REFUSED, CANCELLED = 0, 1, 2, 130
@@ -36,10 +37,11 @@ def reported(words: list[str]) -> int:
     print_any_text()
     printing = Printing.asked_in(words)
     try:
-        result, printing = run(words)
-        if result is not None:
-            show(result, printing)
-        sys.stdout.flush()
+        with cleaning_up_on_sigterm():
+            result, printing = run(words)
+            if result is not None:
+                show(result, printing)
+            sys.stdout.flush()
     except BrokenPipeError:
         # The reader has gone (`retouch doctor | head`). Python flushes standard output once more
         # at exit; pointing it elsewhere keeps that quiet.
@@ -119,7 +121,7 @@ def explain(error: BaseException) -> tuple[str, str, int]:
         The error's name, one sentence, and the exit code.
     """
     if isinstance(error, Cancelled | KeyboardInterrupt):
-        return "Cancelled", "cancelled by Ctrl-C", CANCELLED
+        return "Cancelled", f"cancelled by {'SIGTERM' if 'SIGTERM' in error.args else 'Ctrl-C'}", CANCELLED
     if isinstance(error, RetouchError):
         return type(error).__name__, str(error), REFUSED
     if isinstance(error, MemoryError):
@@ -140,7 +142,9 @@ def _command_first(words: Sequence[str]) -> list[str]:
     """Let ``retouch --json blend …`` mean ``retouch blend --json …``."""
     ahead = list(itertools.takewhile({"--json", "--quiet", "--debug"}.__contains__, words))
     rest = list(words[len(ahead) :])
-    return [*rest[:1], *ahead, *rest[1:]] if rest else []
+    if ahead and not rest:
+        raise InputError(f"{ahead[0]} needs a command, one of {', '.join(_commands())}; see: retouch --help")
+    return [*rest[:1], *ahead, *rest[1:]]
 
 
 def _unknown(word: str) -> InputError:

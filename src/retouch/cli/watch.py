@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -94,6 +96,31 @@ class Watch:
     def _stop_if_asked(self, *_: object) -> None:
         if self._interrupted:
             raise Cancelled("stopped by Ctrl-C; nothing was written")
+
+
+@contextlib.contextmanager
+def cleaning_up_on_sigterm() -> Iterator[None]:
+    """Let SIGTERM (``kill``, a job's time limit) end a command the way Ctrl-C does.
+
+    Python's own reaction is to end at once, and a draft that was being written would stay.
+    """
+    ours = (
+        threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    )
+    if ours:
+        signal.signal(signal.SIGTERM, _end)
+    try:
+        yield
+    finally:
+        if ours:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _end(_: int, __: FrameType | None) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    # Not an Exception: those are taken for signs of a broken file where files are decoded.
+    raise KeyboardInterrupt("SIGTERM")
 
 
 def _bar(label: str) -> tuple[Bar, TaskID]:

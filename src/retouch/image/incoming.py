@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from retouch.errors import InputError
+from retouch.errors import Cancelled, InputError
 from retouch.image.facts import BitDepth, FileFacts, Mode
 from retouch.image.native import Samples
 from retouch.image.picture import MAX_BYTES, Picture
@@ -94,7 +94,7 @@ def _from_pillow(image: Image.Image) -> Picture:
         raise InputError(f"the Pillow image is {image.height}×{image.width}; give one with pixels")
     try:
         samples, mode, depth = turned_pillow(image)
-    except InputError:
+    except (InputError, Cancelled):
         raise
     except Exception as error:
         # A Pillow image may still be an undecoded file, and decoders raise anything.
@@ -126,7 +126,8 @@ def _from_array(array: NDArray[Any]) -> Picture:
     if array.dtype == np.uint16:
         return Picture(array.astype(np.uint16), FileFacts(mode=mode, bit_depth=16))
     if array.dtype.kind == "f":
-        floats = array.astype(np.float32)
+        with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite, and is refused
+            floats = array.astype(np.float32)
         _check_floats(floats)
         return Picture(floats, FileFacts(mode=mode, bit_depth=32))
     raise InputError(

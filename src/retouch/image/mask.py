@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import operator
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -13,7 +15,7 @@ from retouch.errors import InputError, SizeMismatch, UnknownName
 from retouch.image import native
 from retouch.image.native import Floats
 from retouch.image.picture import Picture
-from retouch.image.shapes import Box, Polygon, Region
+from retouch.image.shapes import FARTHEST, Box, Polygon, Region
 
 if TYPE_CHECKING:
     import torch
@@ -66,8 +68,10 @@ class Mask:
             return _drawn(value, size)
         from retouch.image import mask_values
 
+        if size is not None:
+            size = _checked(size)
         mask = value if isinstance(value, Mask) else Mask(mask_values.mask_values(value, soft=soft))
-        if size is not None and mask.size != tuple(size):
+        if size is not None and mask.size != size:
             raise SizeMismatch(
                 f"mask is {mask.height}×{mask.width} but image is {size[0]}×{size[1]}; "
                 "resize the mask or make one from the image"
@@ -199,9 +203,9 @@ class Mask:
             px: radius in pixels; negative shrinks, 0 changes nothing.
 
         Raises:
-            InputError: px is not finite.
+            InputError: px is not a finite number.
         """
-        _check_finite("grow", px)
+        px = _radius("grow", px, self.size)
         if px == 0:
             return self
         from retouch.image import opencv
@@ -224,9 +228,9 @@ class Mask:
             px: width of the ramp in pixels; 0 changes nothing.
 
         Raises:
-            InputError: px is negative or not finite.
+            InputError: px is negative, not a finite number, or larger than any picture.
         """
-        _check_finite("feather", px)
+        px = _radius("feather", px)
         if px < 0:
             raise InputError(
                 f"feather must be 0 or more pixels, got {px}; to shrink the mask use grow(-{-px:g})"
@@ -283,7 +287,7 @@ def _shaped(region: Region, size: tuple[int, int] | None) -> Mask:
 def _drawn(shape: Polygon | Box, size: tuple[int, int] | None) -> Mask:
     if size is None:
         raise InputError(f"a {type(shape).__name__} has no size of its own; pass size=(height, width)")
-    height, width = size
+    height, width = _checked(size)
     if isinstance(shape, Box):
         inside = np.zeros((height, width), np.bool_)
         clipped = shape.clipped((height, width))
@@ -297,9 +301,26 @@ def _drawn(shape: Polygon | Box, size: tuple[int, int] | None) -> Mask:
     return Mask(rasterise.inside_rings(shape.rings, (height, width)))
 
 
-def _check_finite(name: str, px: float) -> None:
-    if not np.isfinite(px):
-        raise InputError(f"{name} must be a number of pixels, got {px}")
+def _checked(size: tuple[int, int]) -> tuple[int, int]:
+    try:
+        height, width = (operator.index(side) for side in size)
+    except (TypeError, ValueError):
+        height = width = 0
+    if height < 1 or width < 1:
+        raise InputError(f"size must be a height and a width in whole pixels, at least 1, got {size!r}")
+    return height, width
+
+
+def _radius(name: str, px: float, size: tuple[int, int] | None = None) -> float:
+    """Check a number of pixels; with a size, cut it to the longest distance in the picture."""
+    try:
+        value = float(px)
+    except (TypeError, ValueError, OverflowError):
+        value = math.nan
+    farthest = FARTHEST if size is None else float(sum(size))
+    if not math.isfinite(value) or (size is None and abs(value) > farthest):
+        raise InputError(f"{name} must be a number of pixels, at most {FARTHEST:g}, got {px!r}")
+    return max(-farthest, min(value, farthest))
 
 
 def _frozen(array: NDArray[Any]) -> NDArray[Any]:

@@ -56,7 +56,8 @@ def mask_values(value: object, *, soft: bool) -> NDArray[np.bool_] | Floats:
         )
     chosen = _strongest(channels)
     if chosen.dtype == np.bool_:
-        return chosen.astype(np.float32) if soft else chosen
+        # a copy: the caller may go on drawing on the array
+        return chosen.astype(np.float32) if soft else chosen.astype(np.bool_)
     if not np.isfinite(chosen).all():
         raise InputError("the mask holds NaN or infinity; 0 leaves a pixel alone, anything larger changes it")
     return _unit(chosen) if soft else _halved(chosen)

@@ -115,7 +115,8 @@ def quantised(values: Floats, dtype: np.dtype[np.generic]) -> Samples:
     if dtype == np.float32:
         return values.astype(np.float32, copy=False)
     limit = 255 if dtype == np.uint8 else 65535
-    scaled = values * np.float32(limit)
+    with np.errstate(over="ignore"):  # infinity is clipped like any other large value
+        scaled = values * np.float32(limit)
     np.rint(scaled, out=scaled)
     np.clip(scaled, 0, limit, out=scaled)
     return scaled.astype(np.uint8 if dtype == np.uint8 else np.uint16)

@@ -256,9 +256,11 @@ class Picture:
             raise InputError(f"where must be an array of bool, got {where.dtype}; write where=mask > 0")
         _check_size("pixels", np.shape(pixels), (*box.size, 3))
         _check_size("where", where.shape, box.size)
-        values = np.array(pixels, np.float32, copy=copy or None)
-        # the sum is several times faster, and finite unless a value is not, or the values are astronomic
-        if not np.isfinite(values.sum()) and not np.isfinite(values).all():
+        with np.errstate(over="ignore", invalid="ignore"):  # infinity is what is looked for here
+            values = np.array(pixels, np.float32, copy=copy or None)
+            # the sum is several times faster, and finite unless a value is not, or the values are astronomic
+            total = values.sum()
+        if not np.isfinite(total) and not np.isfinite(values).all():
             raise InputError("the edited pixels hold NaN or infinity; check the edit that made them")
         everywhere = bool(where.all())
         if not everywhere:

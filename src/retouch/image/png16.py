@@ -29,6 +29,7 @@ _CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}
 _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 _FLUSH = 1 << 20
+_HELPING = 1 << 16
 
 
 def is_deep(data: bytes) -> bool:
@@ -144,14 +145,18 @@ def _check_rows(packed: bytes, width: int, height: int, pixel: int, interlaced: 
     wanted = sum(rows * (1 + columns * pixel) for columns, rows in _passes(width, height, interlaced))
     stride = 1 + width * pixel
     inflater = zlib.decompressobj()
-    seen = 0
-    rest = packed
-    while seen <= wanted:
+    seen = place = 0
+    rest = b""
+    while seen <= wanted and not inflater.eof:
+        # Small helpings: the inflater copies what it leaves over.
+        if not rest:
+            rest = packed[place : place + _HELPING]
+            place += len(rest)
         try:
             piece = inflater.decompress(rest, _FLUSH)
         except zlib.error as error:
             raise ValueError(f"its rows cannot be inflated: {error}") from None
-        if not piece:
+        if not rest and not piece:
             break
         if not interlaced and any(piece[i] > 4 for i in range(-seen % stride, len(piece), stride)):
             raise ValueError("a row has an unknown filter")

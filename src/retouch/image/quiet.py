@@ -7,10 +7,14 @@ filters and the last one out restores them.
 
 from __future__ import annotations
 
+import logging
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+# Without any handler, Python prints what Pillow logs about broken files on standard error.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 _lock = threading.Lock()
 _inside = 0

@@ -14,7 +14,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from retouch.errors import PictureError, PictureTooLarge, UnreadablePicture
+from retouch.errors import Cancelled, PictureError, PictureTooLarge, UnreadablePicture
 from retouch.image import exif as exif_block
 from retouch.image import pillow, png16, sniff, tiff
 from retouch.image.facts import FileFacts
@@ -56,7 +56,7 @@ def read(
     try:
         with no_pillow_warnings():
             return _decoded(data, kind, name, frame, max_pixels)
-    except PictureError:
+    except (PictureError, Cancelled):
         raise
     except MemoryError:
         raise PictureTooLarge(

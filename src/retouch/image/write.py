@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import secrets
@@ -70,8 +71,8 @@ def write(
 ) -> Path:
     """Write a picture; see :meth:`retouch.image.Picture.save`."""
     kind = format_for(path, format)
-    if quality is not None and not 1 <= quality <= 100:
-        raise InputError(f"quality must be from 1 (small) to 100 (best), got {quality!r}")
+    if quality is not None and not (isinstance(quality, int) and 1 <= quality <= 100):
+        raise InputError(f"quality must be a whole number from 1 (small) to 100 (best), got {quality!r}")
     check_target(path, overwrite=overwrite)
     data = encoded(
         picture, kind, quality=quality, lossless=lossless, bit_depth=bit_depth, background=background
@@ -152,6 +153,8 @@ def put(path: Path, data: bytes, *, overwrite: bool) -> None:
         # 0o666 is cut by the user's umask, as for any file.
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
         with os.fdopen(descriptor, "wb") as file:
+            if overwrite:
+                _keep_permissions(final, draft)
             file.write(data)
         if overwrite:
             draft.replace(final)
@@ -315,7 +318,18 @@ def _publish(draft: Path, final: Path, path: Path) -> None:
         os.close(os.open(final, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
     except FileExistsError:
         raise OutputExists(_exists(path)) from None
-    draft.replace(final)
+    try:
+        draft.replace(final)
+    except BaseException:
+        final.unlink(missing_ok=True)
+        raise
+
+
+def _keep_permissions(final: Path, draft: Path) -> None:
+    """Let a file that is replaced stay as private, or as shared, as it was."""
+    # It may not be there, and some file systems (FAT, network drives) have no permissions.
+    with contextlib.suppress(OSError):
+        draft.chmod(stat.S_IMODE(final.stat().st_mode))
 
 
 def _exists(path: Path) -> str:

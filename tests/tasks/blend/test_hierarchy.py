@@ -57,4 +57,5 @@ def test_every_grid_is_the_galerkin_product_of_the_one_above(name: str, shape: t
         assert np.allclose(dense(operator), matrix, atol=1e-5 * np.abs(matrix).max())
         height, width = h, w
     assert max(height, width) <= 4
-    assert np.allclose(hierarchy.coarsest, np.linalg.pinv(matrix, rcond=1e-5), atol=1e-3)
+    # an inverse up to what the operator does not see: constants, and points without unknowns
+    assert np.allclose(matrix @ hierarchy.coarsest @ matrix, matrix, atol=1e-3 * np.abs(matrix).max())

@@ -81,15 +81,15 @@ def blend(
     corner = _corner(patch, at, center)
     area = _region(patch, photo, mask, mask_on, corner)
     guess = _decoded_around(patch, area.box, corner)
+    if gradients == "mono":
+        guess = guidance.monochrome(guess)
     to_working = guidance.to_linear if linear_light else _unchanged
 
     def known() -> Pixels:
         return to_working(photo.decode(area.box))
 
     guess = to_working(guess)
-    if gradients == "mono":
-        guess = guidance.monochrome(guess)
-    elif gradients == "average":
+    if gradients == "average":
         guess = np.float32(source_weight) * guess + np.float32(1 - source_weight) * known()
     mixed = gradients == "mixed"
     convergence = clone(guess, known, area.inside, mixed=mixed, tolerance=tolerance, progress=progress)

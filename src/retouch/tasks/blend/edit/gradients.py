@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retouch.errors import InputError
-from retouch.image import Mask, MaskLike, Picture, PictureLike
+from retouch.image import Box, Mask, MaskLike, Picture, PictureLike
 from retouch.progress import ProgressCallback
 from retouch.tasks.blend.edit.region import Pixels, Tolerance, area_of, check_range, finished, solver_of
 from retouch.tasks.blend.method import guidance
@@ -59,7 +59,7 @@ def flatten(
     area = area_of(picture, mask)
     pixels = picture.decode(area.box).copy()
     if edges is None:
-        keep = guidance.strong_edges(pixels, low, high, sigma)
+        keep = _edges_in(picture, area.box, low, high, sigma)
     else:
         keep = Mask.of(edges, picture.size).inside[area.box.slices]
     field = guidance.flattening_field(pixels, keep)
@@ -109,6 +109,14 @@ def relight(
     field = guidance.illumination_field(logarithm, area.inside, alpha, beta)
     convergence = _add_field(logarithm, area.inside, field, tolerance, progress)
     return finished(picture, area, np.exp(logarithm) - black, convergence)
+
+
+def _edges_in(picture: Picture, box: Box, low: float, high: float, sigma: float) -> NDArray[np.bool_]:
+    """The edges of a box, found with enough around it that its rim is judged as the rest is."""
+    reach = 2 + round(3 * sigma)
+    wide = Box(box.x0 - reach, box.y0 - reach, box.x1 + reach, box.y1 + reach).clipped(picture.size) or box
+    found = guidance.strong_edges(picture.decode(wide), low, high, sigma)
+    return found[box.shifted(-wide.x0, -wide.y0).slices]
 
 
 def _add_field(

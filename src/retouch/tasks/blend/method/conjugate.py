@@ -13,7 +13,7 @@ from retouch.tasks.blend.method.threads import over_rows
 
 Planes = NDArray[np.float64]
 
-ITERATIONS = 200  # far beyond what any mask needs (about 10); a stop for data that cannot converge
+ITERATIONS = 200  # far beyond what any mask needs (15 at most); a stop for data that cannot converge
 
 
 def refine(
@@ -22,8 +22,9 @@ def refine(
     x: Planes,
     tolerance: float,
     report: Callable[[int, float], None],
+    change: float = np.inf,
 ) -> tuple[float, int]:
-    """Improve ``x`` in place until the relative residual meets the tolerance.
+    """Improve ``x`` in place until the relative residual meets the tolerance and ``x`` holds still.
 
     Args:
         multigrid: the grids of the mask; its unknowns are overwritten.
@@ -31,6 +32,7 @@ def refine(
         x: (C, H, W) start, zero where nothing is unknown.
         tolerance: the ratio of the residual's norm to the right side's, largest over channels.
         report: called with the iteration and the relative residual after each one.
+        change: the largest value by which the last iteration may still have changed ``x``.
 
     Returns:
         The relative residual that was reached and the iterations it took.
@@ -47,8 +49,9 @@ def refine(
     direction = np.zeros_like(b)
     previous = np.zeros_like(b)
     slope = np.ones(len(b))
+    changed = 0.0
     for iteration in range(1, ITERATIONS + 1):
-        if residual <= tolerance:
+        if residual <= tolerance and changed <= change:
             return residual, iteration - 1
         z = _preconditioned(multigrid, r)
         new_slope = _dots(z, r)
@@ -60,7 +63,9 @@ def refine(
         curvature = _dots(direction, product)
         step = np.where(curvature > 0, _dots(direction, r) / np.where(curvature > 0, curvature, 1.0), 0.0)
         previous[:] = r
-        x += step[:, None, None] * direction
+        update = step[:, None, None] * direction
+        x += update
+        changed = float(np.abs(update).max()) if np.isfinite(change) else 0.0
         r -= step[:, None, None] * product
         residual = float((_norms(r) / scale).max())
         report(iteration, residual)

@@ -132,8 +132,8 @@ def _central_differences(plane: Plane) -> tuple[Plane, Plane]:
 
 def _blurred(plane: Plane, sigma: float) -> Plane:
     """A Gaussian blur with the border repeated, cut at three standard deviations."""
-    if sigma == 0:
-        return plane
+    if sigma < 0.1:
+        return plane  # a neighbour's weight would be below exp(−50)
     radius = max(1, round(3 * sigma))
     kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
     kernel /= kernel.sum()

@@ -40,7 +40,7 @@ class Hierarchy:
         self.flat_operators: Grid = np.zeros(5 * self.points, np.float32)
         self.operators = self.planes(self.flat_operators, 5)
         self._fill_operators()
-        self.coarsest = _inverse(self.operators[-1])
+        self.coarsest = _inverse(self.operators[-1], self._coarsest_weights() if self.singular else None)
         for operator in self.operators:
             diagonal = operator[4]
             np.divide(1, diagonal, out=diagonal, where=diagonal > 0)
@@ -79,6 +79,22 @@ class Hierarchy:
             over_rows(kernel, rows, row_values, operator, regular, finer, finer_regular, constant)
             finer_regular = regular
 
+    def _coarsest_weights(self) -> NDArray[np.float64]:
+        """How many pixels every coarsest point stands for: ones, carried down like a right side."""
+        columns, rows = np.ones(self.height), np.ones(self.width)
+        for _ in self.operators:
+            columns, rows = _restricted(columns), _restricted(rows)
+        return np.outer(columns, rows)
+
+
+def _restricted(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    coarse = np.zeros(len(weights) // 2 + 1)
+    coarse[: (len(weights) + 1) // 2] = weights[::2]
+    odd = weights[1::2] / 2
+    coarse[: len(odd)] += odd
+    coarse[1 : len(odd) + 1] += odd
+    return coarse
+
 
 def _table(height: int, width: int) -> NDArray[np.int64]:
     """The coarse grids of a picture: points before a grid (rings counted in), its height, its width."""
@@ -91,8 +107,12 @@ def _table(height: int, width: int) -> NDArray[np.int64]:
     return np.array(rows, np.int64)
 
 
-def _inverse(operator: Grid) -> Grid:
-    """The pseudo-inverse of a small operator as a dense matrix (unknowns row by row)."""
+def _inverse(operator: Grid, weights: NDArray[np.float64] | None) -> Grid:
+    """The inverse of a small operator as a dense matrix (unknowns row by row).
+
+    A singular operator's (``weights`` given) answers with the weighted mean taken out. Without the
+    weights, points that stand for next to no pixel would drag the constant along, and rounding grow.
+    """
     *couplings, diagonal = operator.astype(np.float64)
     height, width = diagonal.shape[0] - 2, diagonal.shape[1] - 2
     steps = ((0, 1), (1, 0), (1, 1), (1, -1))
@@ -104,4 +124,12 @@ def _inverse(operator: Grid) -> Grid:
                 if y + dy < height and 0 <= x + dx < width:
                     matrix[y, x, y + dy, x + dx] = matrix[y + dy, x + dx, y, x] = -coupling[y + 1, x + 1]
     n = height * width
-    return np.linalg.pinv(matrix.reshape(n, n), rcond=1e-6, hermitian=True).astype(np.float32)
+    flat = matrix.reshape(n, n)
+    if weights is None:
+        return np.linalg.pinv(flat, rcond=1e-6, hermitian=True).astype(np.float32)
+    share = weights.ravel() / weights.sum()
+    centred = np.eye(n) - share
+    regular = flat + np.outer(share, share) * np.trace(flat)
+    inverse = np.linalg.pinv(regular, rcond=1e-13, hermitian=True)  # a picture of one pixel is all zeros
+    answer: Grid = (centred @ inverse @ centred.T).astype(np.float32)
+    return answer

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -23,9 +22,7 @@ Grid = NDArray[np.float32]
 
 VISUAL = 0.2 / 255  # where "visual" stops: an estimate, kept well under the half level it promises
 EXACT = 1e-7
-CYCLES = 100
-
-_log = logging.getLogger(__name__)
+CYCLES = 10  # a mask that needs more is left to conjugate gradients
 
 
 @dataclass(frozen=True)
@@ -89,6 +86,7 @@ class PoissonSolver:
         self.columns = slice(max(int(columns[0]) - 1, 0), min(int(columns[-1]) + 2, self.size[1]))
         self.unknown = unknown[self.rows, self.columns]
         self.hierarchy = Hierarchy(self.unknown)
+        self._held = _is_held(self.unknown)
 
     def right_side(self, guess: Pixels, known: Pixels, *, mixed: bool = False) -> RightSide:
         """Say what is missing from a guess whose gradient is the guidance: b − A guess.
@@ -136,17 +134,20 @@ class PoissonSolver:
             InputError: a bad tolerance.
             NotConverged: the tolerance was not met.
         """
+        wanted = check_tolerance(tolerance)
         hierarchy = self.hierarchy
         if guess.shape != (*self.unknown.shape, side.halves.shape[1]):
             raise SizeMismatch(f"guess is {guess.shape}; pass the picture that the right side was made from")
         multigrid = Multigrid(hierarchy, guess.shape[2])
         before = guess.mean(axis=(0, 1), dtype=np.float64) if side.shift is not None else 0.0
-        wanted = check_tolerance(tolerance)
-        if wanted is None:
-            convergence = _settle(multigrid, side.halves, VISUAL, progress)
+        settled = None
+        if wanted is None and self._held:
+            settled = _settle(multigrid, side.halves, VISUAL, progress)
+        if settled:
+            convergence = settled
             over_rows(sides.add_to, hierarchy.height, guess[0].size, guess, *multigrid.u, hierarchy.inside)
         else:
-            u, convergence = _converge(multigrid, self._planes(side.halves), wanted, progress)
+            u, convergence = _converge(multigrid, self._planes(side.halves), wanted, VISUAL, progress)
             guess += np.moveaxis(u, 0, -1).astype(np.float32)
         if side.shift is not None:
             guess += (before + side.shift - guess.mean(axis=(0, 1), dtype=np.float64)).astype(np.float32)
@@ -176,19 +177,19 @@ class PoissonSolver:
         wanted = check_tolerance(tolerance)
         hierarchy = self.hierarchy
         side = np.where(self.unknown, b[:, self.rows, self.columns], 0).astype(np.float64)
-        if hierarchy.singular:
-            side -= side.mean(axis=(1, 2), keepdims=True)
         scale = float(np.abs(side).max()) or 1.0
         side /= scale
         halves = hierarchy.halves(len(side))
         pixels = np.moveaxis(side.astype(np.float32), 0, -1)
         over_rows(sides.split, hierarchy.height, pixels[0].size, *halves, pixels, hierarchy.inside)
         multigrid = Multigrid(hierarchy, len(side))
-        if wanted is None:
-            convergence = _settle(multigrid, halves, VISUAL / scale, progress)
-            u = self._planes(multigrid.u)
+        settled = None
+        if wanted is None and self._held:
+            settled = _settle(multigrid, halves, VISUAL / scale, progress)
+        if settled:
+            convergence, u = settled, self._planes(multigrid.u)
         else:
-            u, convergence = _converge(multigrid, side, wanted, progress)
+            u, convergence = _converge(multigrid, side, wanted, VISUAL / scale, progress)
         if hierarchy.singular:
             u -= u.mean(axis=(1, 2), keepdims=True)
         full = np.zeros(b.shape, b.dtype)
@@ -203,7 +204,7 @@ class PoissonSolver:
         return planes
 
 
-def check_tolerance(tolerance: Tolerance | str) -> float | None:
+def check_tolerance(tolerance: Tolerance | object) -> float | None:
     """The relative residual that a tolerance asks for, None for ``"visual"``.
 
     Raises:
@@ -213,56 +214,86 @@ def check_tolerance(tolerance: Tolerance | str) -> float | None:
         return None
     if tolerance == "exact":
         return EXACT
-    if isinstance(tolerance, str) or not 0 < tolerance < 1:
+    if not isinstance(tolerance, int | float) or not 0 < tolerance < 1:
         raise InputError(
             f"tolerance={tolerance!r}; pass 'visual', 'exact' or a relative residual between 0 and 1"
         )
     return float(tolerance)
 
 
-def _settle(multigrid: Multigrid, b: Grid, error: float, progress: ProgressCallback | None) -> Convergence:
-    """Cycle until the largest error is estimated to be below ``error``.
+def _is_held(unknown: NDArray[np.bool_]) -> bool:
+    """Whether known pixels hold the solution firmly enough for cycles alone.
 
-    A cycle's coarse correction is about the error before it, and the ratio of two corrections
-    is the rate at which the error falls. Rates below a quarter are not trusted: the first
-    cycles remove the easy parts.
+    Their convergence is estimated from how corrections shrink. Where few known pixels touch the
+    region, the part that is nearly constant converges more slowly than the rest lets on, and on
+    long strips it drowns in the rounding of float32.
+    """
+    height, width = unknown.shape
+    if unknown.all():
+        return bool(max(height, width) <= 8 * min(height, width))
+    rim = np.count_nonzero(unknown[1:] != unknown[:-1])
+    rim += np.count_nonzero(unknown[:, 1:] != unknown[:, :-1])
+    return bool(rim >= height + width - 2)  # as much as two of the box's sides
+
+
+def _settle(
+    multigrid: Multigrid, b: Grid, error: float, progress: ProgressCallback | None
+) -> Convergence | None:
+    """Cycle until the largest error is estimated to be below ``error``; None when it does not get there.
+
+    On a mask that is held, a cycle's coarse correction is about the error before it, and the
+    ratio of two corrections is the rate at which the error falls. Rates below 0.35 are not
+    trusted: the first cycles remove the easy parts.
     """
     multigrid.start(b)
-    before, cycle = 0.0, 0
-    while cycle < CYCLES:
+    before = np.inf
+    for cycle in range(1, CYCLES + 1):
         correction = multigrid.cycle(b)
-        cycle += 1
-        rate = min(max(correction / before, 0.25), 0.95) if before else 0.75
         if progress:
             progress(Progress("solving", cycle, facts={"correction": correction}))
-        if correction * rate / (1 - rate) <= error:
-            break
+        if not correction < before:
+            return None
+        rate = max(correction / before, 0.35) if cycle > 1 else 0.75
+        if correction * rate <= error * (1 - rate):
+            return Convergence(_relative(multigrid.residual_norms(b), b), cycle)
         before = correction
-    else:
-        _log.warning(
-            "the solver stopped after %d cycles; the last one still changed %.2g", CYCLES, correction
-        )
-    return Convergence(_relative(multigrid.residual_norms(b), b), cycle)
+    return None
 
 
 def _converge(
     multigrid: Multigrid,
     side: NDArray[np.float64],
-    tolerance: float,
+    tolerance: float | None,
+    change: float,
     progress: ProgressCallback | None,
 ) -> tuple[NDArray[np.float64], Convergence]:
-    """Solve to a relative residual in float64, for a right side (C, h, w)."""
+    """Solve in float64 for a right side (C, h, w): to a relative residual, or until no value changes much.
+
+    Args:
+        multigrid: the grids of the mask.
+        side: the right side; changed when the mask covers the whole picture.
+        tolerance: the relative residual; None for a solution that looks exact.
+        change: what still counts as a change when the tolerance is None.
+        progress: called after every iteration.
+    """
 
     def report(iteration: int, residual: float) -> None:
         if progress:
             progress(Progress("solving", iteration, facts={"residual": residual}))
 
+    if multigrid.hierarchy.singular:
+        side -= side.mean(axis=(1, 2), keepdims=True)
     u = np.zeros_like(side)
-    residual, cycles = conjugate.refine(multigrid, side, u, tolerance, report)
-    if residual > tolerance:
+    if tolerance is None:
+        residual, cycles = conjugate.refine(multigrid, side, u, 1e-5, report, change / 8)
+        reached = cycles < conjugate.ITERATIONS
+    else:
+        residual, cycles = conjugate.refine(multigrid, side, u, tolerance, report)
+        reached = residual <= tolerance
+    if not reached:
         raise NotConverged(
-            f"the residual is {residual:.1e} after {cycles} iterations and {tolerance:.1e} was asked for; "
-            "pass a larger tolerance"
+            f"the residual is {residual:.1e} after {cycles} iterations and {tolerance or 1e-5:.1e} was asked "
+            "for; pass a larger tolerance"
         )
     return u, Convergence(residual, cycles)
 

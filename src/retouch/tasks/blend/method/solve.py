@@ -81,6 +81,12 @@ def solve_poisson(
     """
     gx, gy = guidance if guidance is not None else (None, None)
     check_tolerance(tolerance)
+    given = [boundary, mask, *(guidance or ())]
+    if any(type(array) is not type(boundary) or not hasattr(array, "shape") for array in given):
+        kinds = ", ".join(type(array).__name__ for array in given)
+        raise InputError(
+            f"boundary, mask and guidance are {kinds}; pass all as numpy arrays or all as tensors"
+        )
     _check_shapes(boundary, mask, gx, gy)
     if isinstance(boundary, np.ndarray):
         return _solve_arrays(boundary, mask, gx, gy, tolerance, progress)
@@ -114,8 +120,11 @@ def _solve_arrays(
 
 def _check_shapes(boundary: Array, mask: Array, gx: Array | None, gy: Array | None) -> None:
     shape, marked = tuple(boundary.shape), tuple(mask.shape)
-    if len(shape) < 2 or len(marked) < 2:
-        raise InputError(f"boundary {shape} and mask {marked} were given; both must end in (H, W)")
+    if not 2 <= len(marked) <= max(len(shape), 2) or len(shape) < 2:
+        raise InputError(
+            f"boundary {shape} and mask {marked} were given; both must end in (H, W), "
+            "and the mask may not have more axes"
+        )
     if shape[-2:] != marked[-2:]:
         raise SizeMismatch(
             f"the mask is {marked[-2]}×{marked[-1]} but the picture is {shape[-2]}×{shape[-1]}; "

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from retouch.errors import EmptyMask, InputError
+from retouch.errors import EmptyMask, InputError, NotConverged
 from retouch.progress import Progress, ProgressCallback
 from retouch.tasks.blend.method.planes import right_side, solve_planes
 from retouch.tasks.blend.method.poisson import VISUAL, Convergence, Tolerance, check_tolerance
@@ -36,8 +36,13 @@ def solve(
             f"the boundary is {boundary.dtype}; pass a floating-point tensor with values in [0, 1]"
         )
     unknown = mask != 0
-    if not bool(unknown.any()):
+    if not bool(unknown.flatten(-2).any(dim=-1).all()):
         raise EmptyMask("the mask selects no pixel; mark at least one pixel to solve for")
+    kind = boundary.dtype
+    # half precision holds a picture, but not the sums of its differences
+    work = torch.promote_types(kind, torch.float32)
+    boundary = boundary.to(work)
+    gx, gy = (None, None) if gx is None or gy is None else (gx.to(work), gy.to(work))
     b = right_side(torch.where, boundary, unknown, gx, gy)
     if not bool(torch.isfinite(b).all()):
         raise InputError("the boundary or the guidance has values that are not finite; replace them first")
@@ -46,7 +51,7 @@ def solve(
     values = torch.where(unknown, u, boundary)
     whole = unknown.all(dim=-1, keepdim=True).all(dim=-2, keepdim=True)
     values = values + torch.where(whole, boundary.mean(dim=(-2, -1), keepdim=True), 0.0)
-    return values, system.convergence
+    return values.to(kind), system.convergence
 
 
 class System:
@@ -62,9 +67,10 @@ class System:
     def solve(self, b: Tensor) -> Tensor:
         """Find u, in the shape, type and device of b."""
         if b.device.type == "cpu":
-            side = b.detach().to(torch.promote_types(b.dtype, torch.float32)).numpy()
-            solved, self.convergence = solve_planes(side, self.unknown.numpy(), self.tolerance, self.progress)
-            return torch.from_numpy(solved).to(b.dtype)
+            solved, self.convergence = solve_planes(
+                b.detach().numpy(), self.unknown.numpy(), self.tolerance, self.progress
+            )
+            return torch.from_numpy(solved)
         if self._grids is None:
             height, width = b.shape[-2:]
             batched = self.unknown.ndim == b.ndim and self.unknown.shape[0] == b.shape[0]
@@ -190,9 +196,12 @@ class Grids:
             change = float((step * direction).abs().max())
             if progress:
                 progress(Progress("solving", iteration, facts={"residual": residual}))
-            if residual <= tolerance if tolerance is not None else change <= VISUAL / 4:
-                break
-        return x, Convergence(residual, iteration)
+            if residual <= tolerance if tolerance is not None else change <= VISUAL / 8 and residual <= 1e-5:
+                return x, Convergence(residual, iteration)
+        raise NotConverged(
+            f"the residual is {residual:.1e} after {iteration} iterations and {tolerance or 1e-5:.1e} was "
+            "asked for; pass a larger tolerance, or another device: MPS works in float32"
+        )
 
 
 def _mask_operator(unknown: Tensor, dtype: torch.dtype) -> Operator:

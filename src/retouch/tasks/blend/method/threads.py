@@ -43,3 +43,8 @@ def over_rows(kernel: Kernel, rows: int, row_values: int, *arguments: object) ->
 @lru_cache(maxsize=1)
 def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=max(1, cores() - 1), thread_name_prefix="retouch-solver")
+
+
+if hasattr(os, "register_at_fork"):
+    # a forked child has the pool but not its threads, and would wait for them for ever
+    os.register_at_fork(after_in_child=_pool.cache_clear)
