@@ -203,3 +203,29 @@ def test_help_imports_nothing_heavy(words: list[str], light: tuple[str, ...]) ->
     assert done.returncode == 0, done.stderr
     assert done.stderr == "[]\n"
     assert done.stdout
+
+
+def test_what_c_code_prints_about_a_damaged_file_is_not_shown(tmp_path: Path) -> None:
+    Image = pytest.importorskip("PIL.Image")
+    path = tmp_path / "damaged.tif"
+    Image.effect_noise((64, 64), 80).save(path, compression="tiff_lzw")
+    data = bytearray(path.read_bytes())
+    for i in range(len(data) // 3, len(data) // 3 + 400):
+        data[i] ^= 0x5A
+    path.write_bytes(data)
+    words = ["fill", str(path), "--box", "1,1,5,5", "-o", str(tmp_path / "out.png")]
+    said = {}
+    for extra in ([], ["--debug"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "retouch.cli", *words, *extra],
+            env=ENVIRONMENT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 2
+        said[len(extra)] = done.stderr.splitlines()
+    assert "not yet in table" in said[1][0]  # libtiff did print: --debug shows it
+    assert len(said[0]) == 1
+    assert said[0][0].startswith("retouch: error: ")
+    assert names(tmp_path) == ["damaged.tif"]

@@ -192,7 +192,7 @@ def test_unreachable_tolerance_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
         solve_poisson(boundary, zoo.one_known(40), guidance, tolerance=1e-14)
 
 
-@pytest.mark.parametrize("tolerance", ["exakt", 0, 1, -1e-3, float("nan")])
+@pytest.mark.parametrize("tolerance", ["exakt", 0, 1, -1e-3, float("nan"), None])
 def test_bad_tolerance(tolerance: float) -> None:
     with pytest.raises(InputError, match="tolerance"):
         solve_poisson(np.zeros((5, 5)), zoo.interior(5), tolerance=tolerance)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 import pytest
 import torch
 
 from retouch import solve_poisson
-from retouch.errors import EmptyMask, InputError
+from retouch.errors import EmptyMask, InputError, NotConverged
 from retouch.tasks.blend.method.planes import right_side
 from retouch.tasks.blend.method.tensors import Grids
 from tests.tasks.blend import direct, zoo
@@ -81,13 +83,62 @@ def test_tensor_multigrid_on_every_mask(name: str, shape: tuple[int, int], devic
 
 def test_tensor_multigrid_on_a_whole_picture(device: torch.device) -> None:
     grids = Grids(torch.ones((1, 1, 20, 17), dtype=torch.bool, device=device))
-    b = torch.randn((1, 2, 20, 17), dtype=torch.float64, device=device)
-    b -= b.mean(dim=(-2, -1), keepdim=True)
+    b = torch.randn((1, 2, 20, 17), dtype=torch.float64, device=device) + 0.5
     u, ended = grids.solve(b, 1e-8, None)
     mask = np.ones((20, 17), bool)
     product = direct.matrix_of(mask) @ u[0, 0].cpu().numpy().ravel()
+    balanced = b[0, 0] - b[0, 0].mean()
     assert ended.residual <= 1e-8
-    assert np.allclose(product, b[0, 0].cpu().numpy().ravel(), atol=1e-6)
+    assert np.allclose(product, balanced.cpu().numpy().ravel(), atol=1e-6)
+    assert float(u.mean(dim=(-2, -1)).abs().max()) < 1e-6
+
+
+def test_a_whole_picture_keeps_each_planes_mean() -> None:
+    boundary = torch.rand((2, 3, 8, 9), dtype=torch.float64) + torch.arange(3)[:, None, None]
+    mask = torch.ones((8, 9), dtype=torch.bool)
+    wanted = boundary.mean(dim=(-2, -1)).numpy()
+    of_tensor = solve_poisson(boundary, mask).values.numpy()
+    of_array = solve_poisson(boundary.numpy(), mask.numpy()).values
+    for found in (of_tensor, of_array):
+        assert np.allclose(found.mean(axis=(-2, -1)), wanted)
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
+def test_half_precision_loses_nothing_but_its_own_rounding(kind: torch.dtype) -> None:
+    boundary, mask, guidance = scene(40, torch.device("cpu"))
+    half = [plane.to(kind) for plane in (boundary, *guidance)]
+    found = solve_poisson(half[0], mask, (half[1], half[2])).values
+    wide = [plane.float() for plane in half]
+    expected = solve_poisson(wide[0], mask, (wide[1], wide[2]), tolerance=1e-6).values
+    assert found.dtype == kind
+    room = float(torch.finfo(kind).eps) * float(expected.abs().max())
+    assert float((found.float() - expected).abs().max()) <= 0.5 / 255 + room
+
+
+def test_cycles_are_those_of_the_forward_solve() -> None:
+    boundary = torch.rand((30, 30), dtype=torch.float64, requires_grad=True)
+    mask = torch.from_numpy(zoo.blob(30))
+    solution = solve_poisson(boundary, mask, tolerance=1e-9)
+    before = solution.cycles, solution.residual
+    solution.values.sum().backward()
+    assert (solution.cycles, solution.residual) == before
+    assert boundary.grad is not None
+
+
+def test_the_visual_tolerance_holds_on_the_hardest_mask() -> None:
+    mask = zoo.one_known(200)
+    random = np.random.default_rng(1)
+    b = right_side(np.where, *(random.random(mask.shape), mask), random.random(mask.shape), mask * 0.0)
+    grids = Grids(torch.from_numpy(mask)[None, None])
+    visual, _ = grids.solve(torch.from_numpy(b)[None, None], None, None)
+    assert np.abs(visual[0, 0].numpy() - direct.solve(mask, b)).max() <= 0.5 / 255
+
+
+def test_a_tolerance_out_of_reach_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("retouch.tasks.blend.method.tensors.ITERATIONS", 2)
+    grids = Grids(torch.from_numpy(zoo.one_known(40))[None, None])
+    with pytest.raises(NotConverged, match="larger tolerance"):
+        grids.solve(torch.rand((1, 1, 40, 40), dtype=torch.float64), 1e-14, None)
 
 
 def test_bad_tensors() -> None:
@@ -96,5 +147,11 @@ def test_bad_tensors() -> None:
         solve_poisson(boundary.to(torch.uint8), mask)
     with pytest.raises(EmptyMask):
         solve_poisson(boundary, mask * 0)
+    with pytest.raises(EmptyMask):
+        solve_poisson(torch.zeros((2, 1, 6, 5)), torch.stack([mask, mask * 0])[:, None])
     with pytest.raises(InputError, match="finite"):
         solve_poisson(boundary, mask, (boundary + torch.nan, boundary))
+    with pytest.raises(InputError, match="ndarray"):
+        solve_poisson(boundary, cast("torch.Tensor", mask.numpy()))
+    with pytest.raises(InputError, match="more axes"):
+        solve_poisson(boundary, mask[None, None])

@@ -20,7 +20,7 @@ Tolerance = Literal["visual", "exact"] | float
 Pixels = NDArray[np.float32]
 Grid = NDArray[np.float32]
 
-VISUAL = 0.2 / 255  # where "visual" stops: an estimate, kept well under the half level it promises
+VISUAL = 0.1 / 255  # where "visual" stops: an estimate, kept well under the half level it promises
 EXACT = 1e-7
 CYCLES = 10  # a mask that needs more is left to conjugate gradients
 
