@@ -42,7 +42,7 @@ def test_large_grids_converge_fast_and_right(name: str) -> None:
     planes = np.stack([boundary, boundary, boundary])
     fields = np.stack([guidance[0]] * 3), np.stack([guidance[1]] * 3)
     found = solve_poisson(planes, mask, fields)
-    assert found.cycles <= 4
+    assert found.cycles <= 5
     assert np.abs(found.values[1] - solved_directly(boundary, mask, guidance)).max() <= 0.5 / 255
 
 

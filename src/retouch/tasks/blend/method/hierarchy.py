@@ -126,10 +126,17 @@ def _inverse(operator: Grid, weights: NDArray[np.float64] | None) -> Grid:
     n = height * width
     flat = matrix.reshape(n, n)
     if weights is None:
-        return np.linalg.pinv(flat, rcond=1e-6, hermitian=True).astype(np.float32)
+        return _pseudo_inverse(flat, 1e-6).astype(np.float32)
     share = weights.ravel() / weights.sum()
     centred = np.eye(n) - share
     regular = flat + np.outer(share, share) * np.trace(flat)
-    inverse = np.linalg.pinv(regular, rcond=1e-13, hermitian=True)  # a picture of one pixel is all zeros
-    answer: Grid = (centred @ inverse @ centred.T).astype(np.float32)
+    answer: Grid = (centred @ _pseudo_inverse(regular, 1e-13) @ centred.T).astype(np.float32)
     return answer
+
+
+def _pseudo_inverse(matrix: NDArray[np.float64], cut: float) -> NDArray[np.float64]:
+    """The inverse of a symmetric matrix without eigenvalues below ``cut`` times the largest."""
+    values, vectors = np.linalg.eigh(matrix)
+    kept = values > cut * values[-1]
+    inverse: NDArray[np.float64] = (vectors[:, kept] / values[kept]) @ vectors[:, kept].T
+    return inverse
