@@ -29,6 +29,11 @@ def start(*words: object, module: str = "tests.cli.slow_verb") -> subprocess.Pop
     )
 
 
+def start_silent(photo: Path, out: Path) -> subprocess.Popen[str]:
+    """An edit that runs for long without a progress event."""
+    return start("darken", photo, "--box", "1,1,9,9", "--steps", 3000, "--note", "silent", "-o", out)
+
+
 def interrupt_while_running(process: subprocess.Popen[str]) -> tuple[str, str]:
     assert process.stderr is not None
     assert process.stderr.readline() == "running\n"
@@ -57,19 +62,7 @@ def test_ctrl_c_keeps_the_file_that_was_to_be_replaced(photo: Path, tmp_path: Pa
 
 
 def test_ctrl_c_stops_an_edit_that_reports_nothing_for_a_while(photo: Path, tmp_path: Path) -> None:
-    words = [
-        "darken",
-        photo,
-        "--box",
-        "1,1,9,9",
-        "--steps",
-        3000,
-        "--note",
-        "silent",
-        "-o",
-        tmp_path / "out.png",
-    ]
-    process = start(*words)
+    process = start_silent(photo, tmp_path / "out.png")
     started = time.perf_counter()
     said = interrupt_while_running(process)
     assert 0.4 < time.perf_counter() - started < 5
@@ -92,19 +85,7 @@ def test_sigterm_cleans_up_like_ctrl_c(photo: Path, tmp_path: Path) -> None:
 
 
 def test_a_second_ctrl_c_kills(photo: Path, tmp_path: Path) -> None:
-    words = [
-        "darken",
-        photo,
-        "--box",
-        "1,1,9,9",
-        "--steps",
-        3000,
-        "--note",
-        "silent",
-        "-o",
-        tmp_path / "out.png",
-    ]
-    process = start(*words)
+    process = start_silent(photo, tmp_path / "out.png")
     assert process.stderr is not None
     assert process.stderr.readline() == "running\n"
     process.send_signal(signal.SIGINT)

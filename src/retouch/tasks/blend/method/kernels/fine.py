@@ -58,31 +58,6 @@ def half_sweep(
 
 
 @compiled
-def red_residual_row(
-    out: Grid, red: Grid, black: Grid, b: Grid, shares: Bytes, c: int, y: int, width: int
-) -> None:
-    """Write the residual b − A u of one red row; rows outside the picture give zeros."""
-    if y < 0 or y >= red.shape[1] - 2:
-        out[:] = 0.0
-        return
-    side = 2 if y & 1 else 0
-    row = red[c, y + 1, 1 : 1 + width]
-    up = black[c, y, 1 : 1 + width]
-    down = black[c, y + 2, 1 : 1 + width]
-    near = black[c, y + 1, 1 : 1 + width]
-    far = black[c, y + 1, side : side + width]
-    right = b[c, y + 1, 1 : 1 + width]
-    share = shares[y + 1, 1 : 1 + width]
-    inner = out[1 : 1 + width]
-    for k in range(width):
-        s = right[k] + ((up[k] + down[k]) + (near[k] + far[k]))
-        degree = np.float32(12.0) / np.float32(share[k])
-        inner[k] = s - row[k] * degree if share[k] > 0 else np.float32(0.0)
-    out[0] = 0.0
-    out[width + 1 :] = 0.0
-
-
-@compiled
 def restrict_red_residual(
     coarse: Grid, red: Grid, black: Grid, b: Grid, shares: Bytes, width: int, y0: int, y1: int
 ) -> None:
@@ -97,11 +72,11 @@ def restrict_red_residual(
     below = np.zeros(columns + 2, np.float32)
     quarter = np.float32(0.25)
     for c in range(red.shape[0]):
-        red_residual_row(below, red, black, b, shares, c, 2 * y0 - 1, width)
+        _red_residual_row(below, red, black, b, shares, c, 2 * y0 - 1, width)
         for y in range(y0, y1):
             above, below = below, above
-            red_residual_row(middle, red, black, b, shares, c, 2 * y, width)
-            red_residual_row(below, red, black, b, shares, c, 2 * y + 1, width)
+            _red_residual_row(middle, red, black, b, shares, c, 2 * y, width)
+            _red_residual_row(below, red, black, b, shares, c, 2 * y + 1, width)
             row = coarse[c, y + 1, 1 : 1 + columns]
             a0, a1 = above[:columns], above[1 : 1 + columns]
             b0, b1 = below[:columns], below[1 : 1 + columns]
@@ -190,20 +165,41 @@ def add_residual_squares(
     y1: int,
 ) -> None:
     """Add to ``squares`` (C, H) the squared residuals of one colour, summed over each row."""
+    residual = np.empty(width, np.float32)
     for c in range(u.shape[0]):
         for y in range(y0, y1):
-            side = 2 if (y + first) & 1 else 0
-            row = u[c, y + 1, 1 : 1 + width]
-            up = other[c, y, 1 : 1 + width]
-            down = other[c, y + 2, 1 : 1 + width]
-            near = other[c, y + 1, 1 : 1 + width]
-            far = other[c, y + 1, side : side + width]
-            right = b[c, y + 1, 1 : 1 + width]
-            share = shares[y + 1, 1 : 1 + width]
+            _residual_row(residual, u, other, b, shares, first, c, y)
             total = 0.0
             for k in range(width):
-                if share[k] > 0:
-                    degree = np.float32(12.0) / np.float32(share[k])
-                    r = right[k] + ((up[k] + down[k]) + (near[k] + far[k])) - row[k] * degree
-                    total += float(r) * float(r)
+                total += float(residual[k]) * float(residual[k])
             squares[c, y] += total
+
+
+@compiled
+def _red_residual_row(
+    out: Grid, red: Grid, black: Grid, b: Grid, shares: Bytes, c: int, y: int, width: int
+) -> None:
+    """Write the residual of red row y from index 1 on, zeros around it and for rows outside the picture."""
+    out[:] = 0.0
+    if 0 <= y < red.shape[1] - 2:
+        _residual_row(out[1 : 1 + width], red, black, b, shares, 0, c, y)
+
+
+@compiled
+def _residual_row(
+    out: Grid, u: Grid, other: Grid, b: Grid, shares: Bytes, first: int, c: int, y: int
+) -> None:
+    """Write the residual b − A u of one row of one colour, 0 where nothing is unknown."""
+    width = out.shape[0]
+    side = 2 if (y + first) & 1 else 0
+    row = u[c, y + 1, 1 : 1 + width]
+    up = other[c, y, 1 : 1 + width]
+    down = other[c, y + 2, 1 : 1 + width]
+    near = other[c, y + 1, 1 : 1 + width]
+    far = other[c, y + 1, side : side + width]
+    right = b[c, y + 1, 1 : 1 + width]
+    share = shares[y + 1, 1 : 1 + width]
+    for k in range(width):
+        around = right[k] + ((up[k] + down[k]) + (near[k] + far[k]))
+        degree = np.float32(12.0) / np.float32(share[k])
+        out[k] = around - row[k] * degree if share[k] > 0 else np.float32(0.0)

@@ -43,30 +43,19 @@ def mask_product(
         y1: one past the last coarse row.
     """
     height, width = inside.shape[0] - 4, inside.shape[1] - 4
-    hat = _hat()
+    row = np.empty((3, 3), np.float32)
     for y in range(y0, y1):
         for x in range(operator.shape[2] - 2):
+            cell = operator[:, y + 1, x + 1]
             if _all_regular(fine_regular, 2 * y, 2 * x):
                 regular[y + 1, x + 1] = 1
-                for k in range(5):
-                    operator[k, y + 1, x + 1] = constant[k]
+                cell[:] = constant
                 continue
-            for dy in range(-1, 2):
-                for dx in range(-1, 2):
-                    py, px = 2 * y + dy, 2 * x + dx
-                    if py < 0 or px < 0 or py >= height or px >= width or inside[py + 2, px + 2] != 1:
-                        continue
-                    p = hat[dy + 1, dx + 1]
-                    cell = operator[:, y + 1, x + 1]
-                    cell[4] += p * _mask_row(inside, hat, py, px, 2 * y, 2 * x)
-                    if dx >= 0:
-                        cell[0] -= p * _mask_row(inside, hat, py, px, 2 * y, 2 * x + 2)
-                    if dy >= 0:
-                        cell[1] -= p * _mask_row(inside, hat, py, px, 2 * y + 2, 2 * x)
-                        if dx >= 0:
-                            cell[2] -= p * _mask_row(inside, hat, py, px, 2 * y + 2, 2 * x + 2)
-                        if dx <= 0:
-                            cell[3] -= p * _mask_row(inside, hat, py, px, 2 * y + 2, 2 * x - 2)
+            for py in range(max(2 * y - 1, 0), min(2 * y + 2, height)):
+                for px in range(max(2 * x - 1, 0), min(2 * x + 2, width)):
+                    if inside[py + 2, px + 2] == 1:
+                        _mask_row(row, inside, py + 2, px + 2)
+                        _add_product(cell, row, py - 2 * y, px - 2 * x)
 
 
 @compiled
@@ -78,42 +67,69 @@ def product(
     Both operators hold their diagonals last, not the inverses.
     """
     height, width = fine.shape[1] - 2, fine.shape[2] - 2
-    hat = _hat()
     row = np.empty((3, 3), np.float32)
     for y in range(y0, y1):
         for x in range(operator.shape[2] - 2):
+            cell = operator[:, y + 1, x + 1]
             if _all_regular(fine_regular, 2 * y, 2 * x):
                 regular[y + 1, x + 1] = 1
-                for k in range(5):
-                    operator[k, y + 1, x + 1] = constant[k]
+                cell[:] = constant
                 continue
-            for dy in range(-1, 2):
-                for dx in range(-1, 2):
-                    py, px = 2 * y + dy, 2 * x + dx
-                    if py < 0 or px < 0 or py >= height or px >= width or fine[4, py + 1, px + 1] == 0:
-                        continue
-                    _matrix_row(row, fine, py + 1, px + 1)
-                    p = hat[dy + 1, dx + 1]
-                    cell = operator[:, y + 1, x + 1]
-                    cell[4] += p * _hat_row(row, hat, dy, dx)
-                    if dx >= 0:
-                        cell[0] -= p * _hat_row(row, hat, dy, dx - 2)
-                    if dy >= 0:
-                        cell[1] -= p * _hat_row(row, hat, dy - 2, dx)
-                        if dx >= 0:
-                            cell[2] -= p * _hat_row(row, hat, dy - 2, dx - 2)
-                        if dx <= 0:
-                            cell[3] -= p * _hat_row(row, hat, dy - 2, dx + 2)
+            for py in range(max(2 * y - 1, 0), min(2 * y + 2, height)):
+                for px in range(max(2 * x - 1, 0), min(2 * x + 2, width)):
+                    if fine[4, py + 1, px + 1] != 0:
+                        _operator_row(row, fine, py + 1, px + 1)
+                        _add_product(cell, row, py - 2 * y, px - 2 * x)
 
 
 @compiled
-def _hat() -> Grid:
-    """What the 3 × 3 fine points around a coarse one take from it under bilinear interpolation."""
-    return np.array([[0.25, 0.5, 0.25], [0.5, 1.0, 0.5], [0.25, 0.5, 0.25]], np.float32)
+def _add_product(cell: Grid, row: Grid, dy: int, dx: int) -> None:
+    """Add what one fine point, (dy, dx) from a coarse one, brings to the coarse point's couplings.
+
+    ``cell`` is (5,); ``row`` holds the nine entries of the fine point's matrix row.
+    """
+    p = _hat(dy, dx)
+    cell[4] += p * _hat_row(row, dy, dx)
+    if dx >= 0:
+        cell[0] -= p * _hat_row(row, dy, dx - 2)
+    if dy >= 0:
+        cell[1] -= p * _hat_row(row, dy - 2, dx)
+        if dx >= 0:
+            cell[2] -= p * _hat_row(row, dy - 2, dx - 2)
+        if dx <= 0:
+            cell[3] -= p * _hat_row(row, dy - 2, dx + 2)
 
 
 @compiled
-def _matrix_row(row: Grid, operator: Grid, i: int, j: int) -> None:
+def _hat(dy: int, dx: int) -> np.float32:
+    """What a fine point takes from a coarse one under bilinear interpolation, at most one pixel away."""
+    return np.float32((1.0 - 0.5 * abs(dy)) * (1.0 - 0.5 * abs(dx)))
+
+
+@compiled
+def _hat_row(row: Grid, dy: int, dx: int) -> np.float32:
+    """A 3 × 3 matrix row applied to the hat of a coarse point that lies at (−dy, −dx) from its centre."""
+    total = np.float32(0.0)
+    for i in range(max(-1, -1 - dy), min(1, 1 - dy) + 1):
+        for j in range(max(-1, -1 - dx), min(1, 1 - dx) + 1):
+            total += row[i + 1, j + 1] * _hat(dy + i, dx + j)
+    return total
+
+
+@compiled
+def _mask_row(row: Grid, inside: Flags, i: int, j: int) -> None:
+    """Write the nine entries of the mask Laplacian's row at pixel (i, j), counted with the ring."""
+    row[:] = 0.0
+    for dy, dx in ((-1, 0), (1, 0), (0, -1), (0, 1)):
+        state = inside[i + dy, j + dx]
+        if state != 2:
+            row[1, 1] += np.float32(1.0)
+        if state == 1:
+            row[1 + dy, 1 + dx] = np.float32(-1.0)
+
+
+@compiled
+def _operator_row(row: Grid, operator: Grid, i: int, j: int) -> None:
     """Write the nine entries of the matrix row of point (i, j), counted with the ring."""
     row[0, 0] = -operator[2, i - 1, j - 1]
     row[0, 1] = -operator[1, i - 1, j]
@@ -136,31 +152,3 @@ def _all_regular(regular: Flags, y: int, x: int) -> bool:
             if regular[i, j] == 0:
                 return False
     return True
-
-
-@compiled
-def _mask_row(inside: Flags, hat: Grid, py: int, px: int, cy: int, cx: int) -> np.float32:
-    """Row (py, px) of the mask Laplacian applied to the hat function centred on (cy, cx)."""
-    total = np.float32(0.0)
-    degree = np.float32(0.0)
-    for k in range(4):
-        qy = py + (1 if k == 0 else (-1 if k == 1 else 0))
-        qx = px + (1 if k == 2 else (-1 if k == 3 else 0))
-        state = inside[qy + 2, qx + 2]
-        if state != 2:
-            degree += np.float32(1.0)
-        if state == 1 and abs(qy - cy) <= 1 and abs(qx - cx) <= 1:
-            total -= hat[qy - cy + 1, qx - cx + 1]
-    if abs(py - cy) <= 1 and abs(px - cx) <= 1:
-        total += degree * hat[py - cy + 1, px - cx + 1]
-    return total
-
-
-@compiled
-def _hat_row(row: Grid, hat: Grid, dy: int, dx: int) -> np.float32:
-    """A 3 × 3 stencil row applied to a hat function whose centre lies at (−dy, −dx) from it."""
-    total = np.float32(0.0)
-    for i in range(max(-1, -1 - dy), min(1, 1 - dy) + 1):
-        for j in range(max(-1, -1 - dx), min(1, 1 - dx) + 1):
-            total += row[i + 1, j + 1] * hat[dy + i + 1, dx + j + 1]
-    return total
