@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from retouch import solve_poisson
+import retouch
+from retouch import Progress, solve_poisson
 from retouch.tasks.blend.edit.region import pieces_of
 from retouch.tasks.blend.method import threads
 from retouch.tasks.blend.method.hierarchy import Hierarchy
@@ -182,9 +183,9 @@ def test_a_batch_reports_its_worst() -> None:
 
 def test_pieces_hold_every_unknown_once_and_keep_a_rim() -> None:
     random = np.random.default_rng(4)
-    mask = np.zeros((200, 300), bool)
-    for y, x, size in zip(*random.integers(0, 290, (2, 25)), random.integers(1, 9, 25), strict=True):
-        mask[y % 200 : y % 200 + size, x : x + size] = True
+    mask = np.zeros((1200, 1300), bool)
+    for y, x, size in zip(*random.integers(0, 1290, (2, 25)), random.integers(1, 9, 25), strict=True):
+        mask[y % 1200 : y % 1200 + size, x : x + size] = True
     pieces = pieces_of(mask)
     assert 5 < len(pieces) <= 25
     seen = np.zeros(mask.shape, int)
@@ -193,13 +194,33 @@ def test_pieces_hold_every_unknown_once_and_keep_a_rim() -> None:
         cut = mask[rows, columns]
         for side, at_border in (
             (cut[0], rows.start == 0),
-            (cut[-1], rows.stop == 200),
+            (cut[-1], rows.stop == 1200),
             (cut[:, 0], columns.start == 0),
-            (cut[:, -1], columns.stop == 300),
+            (cut[:, -1], columns.stop == 1300),
         ):
             assert at_border or not side.any()
     assert np.array_equal(seen, mask.astype(int))
     assert pieces_of(zoo.blob(50)) == [(slice(0, 50), slice(0, 50))]
+    few = np.zeros((50, 50), bool)
+    few[[3, 40], [4, 30]] = True
+    assert pieces_of(few) == [(slice(0, 50), slice(0, 50))]
+
+
+def test_specks_are_filled_as_if_together() -> None:
+    random = np.random.default_rng(5)
+    picture = random.random((300, 400, 3)).astype(np.float32)
+    mask = np.zeros((300, 400), bool)
+    for y, x in random.integers(0, 295, (6, 2)):
+        mask[y : y + 4, x : x + 5] = True
+    mask[0, :9] = mask[250:, 399] = True
+    assert len(pieces_of(mask)) > 1
+    events: list[Progress] = []
+    found = retouch.fill(picture, mask, tolerance=1e-7, progress=events.append)
+    for c in range(3):
+        plane = picture[..., c].astype(float)
+        wanted = direct.clone(np.zeros_like(plane), plane, mask)
+        assert np.abs(found.pixels[..., c] - wanted).max() < 1e-5
+    assert events[-1].fraction == 1.0
 
 
 def _fill_in_a_child() -> float:

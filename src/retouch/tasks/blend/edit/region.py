@@ -21,6 +21,8 @@ Tolerance = Literal["visual", "exact"] | float
 Pixels = NDArray[np.float32]
 Plane = NDArray[np.float32]
 
+_PIECE = 3_000  # pixels that are solved in the time a system takes to set up (0.3 ms, measured)
+
 
 @dataclass(frozen=True)
 class Area:
@@ -106,13 +108,13 @@ def pieces_of(inside: NDArray[np.bool_]) -> list[tuple[slice, slice]]:
 
     A row or column without unknowns separates two regions completely, so a photo with a hundred
     specks of dust is a hundred small systems instead of one as large as the photo. The boxes
-    overlap in known pixels only. A mask that fills much of its box is left in one piece.
+    overlap in known pixels only. A mask is left in one piece where the pieces would take longer.
     """
     whole = [(slice(0, inside.shape[0]), slice(0, inside.shape[1]))]
     if np.count_nonzero(inside) > inside.size // 4:
         return whole
     found: list[tuple[slice, slice]] = []
-    waiting = whole
+    waiting = list(whole)
     while waiting:
         rows, columns = waiting.pop()
         cuts = [
@@ -130,13 +132,15 @@ def pieces_of(inside: NDArray[np.bool_]) -> list[tuple[slice, slice]]:
         else:
             waiting += cuts
     height, width = inside.shape
-    return [
+    pieces = [
         (
             slice(max(r.start - 1, 0), min(r.stop + 1, height)),
             slice(max(c.start - 1, 0), min(c.stop + 1, width)),
         )
         for r, c in sorted(found, key=lambda box: (box[0].start, box[1].start))
     ]
+    areas = (inside[piece].size for piece in pieces)
+    return pieces if sum(areas) + _PIECE * len(pieces) < inside.size else whole
 
 
 def _runs(flags: NDArray[np.bool_]) -> list[slice]:
