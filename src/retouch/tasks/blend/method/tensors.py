@@ -91,10 +91,7 @@ class _Solve(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        forward_ended = ctx.system.convergence
-        gradient = cast(Tensor, _Solve.apply(gradients[0], ctx.system))
-        ctx.system.convergence = forward_ended
-        return gradient, None
+        return cast(Tensor, _Solve.apply(gradients[0], ctx.system)), None
 
 
 class Operator:
