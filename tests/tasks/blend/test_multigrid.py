@@ -10,13 +10,14 @@ import pytest
 from numpy.typing import NDArray
 
 import retouch
-from retouch import Progress, solve_poisson
+from retouch import PoissonSolver, Progress, solve_poisson
 from retouch.tasks.blend.edit.region import pieces_of
 from retouch.tasks.blend.method import threads
 from retouch.tasks.blend.method.hierarchy import Hierarchy
 from retouch.tasks.blend.method.kernels import fine, sides
 from retouch.tasks.blend.method.multigrid import Multigrid
 from retouch.tasks.blend.method.planes import right_side
+from retouch.tasks.blend.method.poisson import Convergence
 from tests.tasks.blend import direct, zoo
 from tests.tasks.blend.test_solver import LARGE, differences, noisy, solved_directly
 
@@ -230,6 +231,15 @@ def test_specks_are_filled_as_if_together() -> None:
         wanted = direct.clone(np.zeros_like(plane), plane, mask)
         assert np.abs(found.pixels[..., c] - wanted).max() < 1e-5
     assert events[-1].fraction == 1.0
+
+
+def test_pieces_report_the_worst_of_each_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    mask = np.zeros((300, 400), bool)
+    mask[[5, 290], [7, 380]] = True
+    ended = iter([Convergence(1e-3, 1), Convergence(1e-5, 9)])
+    monkeypatch.setattr(PoissonSolver, "correct", lambda *_, **__: next(ended))
+    report = retouch.fill(np.zeros((300, 400, 3), np.float32), mask).report
+    assert (report["residual"], report["cycles"]) == (1e-3, 9)
 
 
 def _fill_in_a_child() -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
@@ -100,7 +100,8 @@ def clone(
         guess[piece] = part
         if progress:
             progress(Progress("solving", done, len(pieces)))
-    return max(ended, key=lambda convergence: convergence.residual)
+    worst = max(ended, key=lambda convergence: convergence.residual)
+    return replace(worst, cycles=max(convergence.cycles for convergence in ended))
 
 
 def pieces_of(inside: NDArray[np.bool_]) -> list[tuple[slice, slice]]:
