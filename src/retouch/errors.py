@@ -10,6 +10,13 @@
     │   ├── PictureTooLarge              more bytes or pixels than the limit
     │   └── UnwritablePicture            the output cannot be written as asked
     │       └── OutputExists             the output is there and must not be overwritten
+    ├── WeightsError (OSError)           a weights file cannot be used
+    │   ├── UnreadableWeights            missing, truncated, hostile, or not a weights file
+    │   ├── UnknownWeights               tensors that fit no network retouch knows
+    │   └── DownloadFailed               a published file could not be fetched
+    ├── DataError (OSError)              a folder of training pictures cannot be used
+    ├── TrainingError                    a training run cannot start, or cannot be resumed
+    │   └── Diverged (ArithmeticError)   a training run broke down: NaN, collapse
     ├── MissingDependency (ImportError)  an optional extra is not installed
     ├── NotConverged (ArithmeticError)   a solver stopped before its tolerance
     └── Cancelled                        the caller stopped the edit from its progress callback
@@ -76,6 +83,34 @@ class UnwritablePicture(PictureError):
 
 class OutputExists(UnwritablePicture, FileExistsError):
     """The output file is already there and overwriting was not asked for."""
+
+
+class WeightsError(RetouchError, OSError):
+    """A weights file cannot be read, recognised, fetched or written."""
+
+
+class UnreadableWeights(WeightsError):
+    """A file that is missing, truncated, hostile, or holds no weights."""
+
+
+class UnknownWeights(WeightsError):
+    """Tensors whose names and shapes fit no network that retouch knows."""
+
+
+class DownloadFailed(WeightsError):
+    """A published file could not be fetched, or what came is not the file that was asked for."""
+
+
+class DataError(RetouchError, OSError):
+    """A folder of pictures cannot be used for training or evaluation."""
+
+
+class TrainingError(RetouchError):
+    """A training run cannot start, go on, or be resumed."""
+
+
+class Diverged(TrainingError, ArithmeticError):
+    """A training run broke down; the message says how, and what to change."""
 
 
 class MissingDependency(RetouchError, ImportError):
