@@ -1,0 +1,15 @@
+"""The networks of image translation: generators (FCN, U-Net, ResNet) and discriminators (PatchGAN, pixel).
+
+Every network takes and returns float32 ``(B, C, H, W)`` in its own range: generators map [-1, 1] to
+(-1, 1); discriminators give one logit per patch.
+"""
+
+from __future__ import annotations
+
+from retouch.tasks.translate.network.discriminators import PatchGAN, PixelGAN
+from retouch.tasks.translate.network.fcn import FCN
+from retouch.tasks.translate.network.layers import Norm, Upsampling, initialise
+from retouch.tasks.translate.network.resnet import ResNet
+from retouch.tasks.translate.network.unet import UNet
+
+__all__ = ["FCN", "Norm", "PatchGAN", "PixelGAN", "ResNet", "UNet", "Upsampling", "initialise"]

@@ -1,0 +1,82 @@
+"""The fully convolutional encoder-decoder: a U-Net without its skips."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from retouch.errors import InputError
+from retouch.tasks.translate.network.layers import Norm, Upsampling, initialise, needs_bias
+from retouch.tasks.translate.network.unet import Down, Up
+
+
+class FCN(nn.Module):
+    """Translate a picture through a narrow middle, with nothing that goes around it.
+
+    The plain generator that the pix2pix paper compares the U-Net with. "Large" is the paper's:
+    depth 8, width 64. "Small" is depth 4, width 32: its middle keeps 1/16 of the size, so that it
+    still tells where things are.
+
+    Args:
+        input_channels: channels of the photo.
+        output_channels: channels of the result.
+        depth: how often the size is halved. Height and width must be multiples of 2**depth.
+        width: channels at half size; doubled at each halving up to eight times that.
+        norm: the normalisation.
+        dropout: the share of features dropped in the deep half of the decoder; 0 for none.
+        upsampling: how the decoder doubles maps.
+        bias: give normalised convolutions a bias; None: when the norm is not batch norm.
+
+    Source: Isola et al. 2017, arXiv:1611.07004, sections 3.2.1 and 6.1.1.
+    Departs: none.
+    """
+
+    def __init__(
+        self,
+        input_channels: int = 3,
+        output_channels: int = 3,
+        *,
+        depth: int = 8,
+        width: int = 64,
+        norm: Norm = "batch",
+        dropout: float = 0.5,
+        upsampling: Upsampling = "transpose",
+        bias: bool | None = None,
+    ) -> None:
+        super().__init__()
+        if depth < 1:
+            raise InputError(f"an encoder-decoder of depth {depth} encodes nothing; depth must be at least 1")
+        self.multiple = 2**depth
+        own_bias = needs_bias(norm, bias)
+        widths = [width * min(2**level, 8) for level in range(depth)]
+        ends = (0, depth - 1)
+        self.down = nn.ModuleList(
+            Down(
+                widths[level - 1] if level else input_channels,
+                widths[level],
+                "none" if level in ends else norm,
+                first=level == 0,
+                bias=own_bias,
+            )
+            for level in range(depth)
+        )
+        self.up = nn.ModuleList(
+            Up(
+                widths[level],
+                widths[level - 1] if level else output_channels,
+                norm if level else "none",
+                upsampling,
+                bias=own_bias or level == 0,
+                dropout=dropout if 4 <= level < depth - 1 else 0.0,
+            )
+            for level in reversed(range(depth))
+        )
+        initialise(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Translate ``(B, input_channels, H, W)`` in [-1, 1] to ``(B, output_channels, H, W)`` in (-1, 1)."""
+        for down in self.down:
+            x = down(x)
+        for up in self.up:
+            x = up(x)
+        return torch.tanh(x)
