@@ -15,7 +15,8 @@ class PatchGAN(nn.Module):
     Args:
         input_channels: channels of the picture; for a conditional judge those of the input and
             of the result together.
-        layers: convolutions between the first and the last: 3 for patches of 70×70 pixels, 1 for 16×16, 5 for 286×286.
+        layers: convolutions between the first and the last: 3 for patches of 70×70 pixels, 1 for
+            16×16, 5 for 286×286.
         width: channels after the first convolution; doubled at each layer up to eight times that.
         norm: the normalisation; none on the first and the last convolution.
         bias: give normalised convolutions a bias; None: when the norm is not batch norm.
@@ -70,7 +71,7 @@ class PixelGAN(nn.Module):
             of the result together.
         width: channels after the first convolution.
         norm: the normalisation of the second convolution.
-        bias: give the convolutions that a normalisation precedes a bias; None: when the norm is not batch norm.
+        bias: give the convolutions after the first a bias; None: when the norm is not batch norm.
 
     Source: Isola et al. 2017, arXiv:1611.07004, section 6.1.2.
     Departs: none.

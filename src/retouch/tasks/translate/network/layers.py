@@ -1,4 +1,4 @@
-"""Blocks that the generators and discriminators share: normalisation, up- and down-sampling, first weights."""
+"""Blocks that the networks share: normalisation, up- and down-sampling, first weights."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 Norm = Literal["batch", "instance", "instance-affine", "none"]
-"""``instance`` has neither scale nor shift, ``instance-affine`` has both; neither keeps running statistics."""
+"""``instance`` has neither scale nor shift, ``instance-affine`` both; neither keeps running statistics."""
 
 Upsampling = Literal["transpose", "blur", "resize"]
 """``transpose``: a strided transposed convolution, as in the papers. ``blur``: a fixed low-pass filter
