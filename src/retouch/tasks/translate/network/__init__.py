@@ -8,8 +8,18 @@ from __future__ import annotations
 
 from retouch.tasks.translate.network.discriminators import PatchGAN, PixelGAN
 from retouch.tasks.translate.network.fcn import FCN
-from retouch.tasks.translate.network.layers import Norm, Upsampling, initialise
+from retouch.tasks.translate.network.layers import Downsampling, Norm, Upsampling, initialise
 from retouch.tasks.translate.network.resnet import ResNet
 from retouch.tasks.translate.network.unet import UNet
 
-__all__ = ["FCN", "Norm", "PatchGAN", "PixelGAN", "ResNet", "UNet", "Upsampling", "initialise"]
+__all__ = [
+    "FCN",
+    "Downsampling",
+    "Norm",
+    "PatchGAN",
+    "PixelGAN",
+    "ResNet",
+    "UNet",
+    "Upsampling",
+    "initialise",
+]

@@ -6,7 +6,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from retouch.errors import InputError
-from retouch.tasks.translate.network.layers import Norm, initialise, needs_bias, normalisation
+from retouch.tasks.translate.network.layers import (
+    Blur,
+    Downsampling,
+    Norm,
+    initialise,
+    needs_bias,
+    normalisation,
+)
 
 
 class PatchGAN(nn.Module):
@@ -19,9 +26,11 @@ class PatchGAN(nn.Module):
             16×16, 5 for 286×286.
         width: channels after the first convolution; doubled at each layer up to eight times that.
         norm: the normalisation; none on the first and the last convolution.
+        downsampling: how the size is halved.
         bias: give normalised convolutions a bias; None: when the norm is not batch norm.
 
     Source: Isola et al. 2017, arXiv:1611.07004, sections 3.2.2 and 6.1.2.
+        ``blur`` is the judge of Park et al. 2020 (CUT), arXiv:2007.15651.
     Departs: none.
     """
 
@@ -32,6 +41,7 @@ class PatchGAN(nn.Module):
         layers: int = 3,
         width: int = 64,
         norm: Norm = "batch",
+        downsampling: Downsampling = "stride",
         bias: bool | None = None,
     ) -> None:
         super().__init__()
@@ -39,14 +49,19 @@ class PatchGAN(nn.Module):
             raise InputError(f"a PatchGAN of {layers} layers judges nothing; use 1 or more, or PixelGAN")
         own_bias = needs_bias(norm, bias)
         widths = [width * min(2**level, 8) for level in range(layers + 1)]
-        self.convs = nn.ModuleList([nn.Conv2d(input_channels, width, 4, stride=2, padding=1)])
+        halving = 2 if downsampling == "stride" else 1
+        self.convs = nn.ModuleList([nn.Conv2d(input_channels, width, 4, stride=halving, padding=1)])
         self.norms = nn.ModuleList([nn.Identity()])
         for level in range(1, layers + 1):
-            stride = 2 if level < layers else 1
+            stride = halving if level < layers else 1
             self.convs.append(
                 nn.Conv2d(widths[level - 1], widths[level], 4, stride=stride, padding=1, bias=own_bias)
             )
             self.norms.append(normalisation(norm, widths[level]))
+        self.smaller = nn.ModuleList(
+            Blur(channels, "down") if downsampling == "blur" and level < layers else nn.Identity()
+            for level, channels in enumerate(widths)
+        )
         self.head = nn.Conv2d(widths[-1], 1, 4, padding=1)
         initialise(self)
 
@@ -57,8 +72,8 @@ class PatchGAN(nn.Module):
     def features(self, x: Tensor) -> list[Tensor]:
         """Give the maps after every layer, the logits last; feature matching compares them."""
         maps: list[Tensor] = []
-        for conv, norm in zip(self.convs, self.norms, strict=True):
-            x = F.leaky_relu(norm(conv(x)), 0.2)
+        for conv, norm, smaller in zip(self.convs, self.norms, self.smaller, strict=True):
+            x = smaller(F.leaky_relu(norm(conv(x)), 0.2))
             maps.append(x)
         return [*maps, self.head(x)]
 

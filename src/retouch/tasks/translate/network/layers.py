@@ -16,6 +16,10 @@ Upsampling = Literal["transpose", "blur", "resize"]
 doubles the size, then a convolution (Zhang 2019, arXiv:1904.11486). ``resize``: bilinear doubling, then a
 convolution (Odena 2016, doi:10.23915/distill.00003). The last two leave no checkerboard."""
 
+Downsampling = Literal["stride", "blur"]
+"""``stride``: a convolution of stride 2. ``blur``: a convolution of stride 1, then a fixed low-pass
+filter that keeps every second sample (Zhang 2019, arXiv:1904.11486)."""
+
 
 def normalisation(norm: Norm, channels: int) -> nn.Module:
     """Make one normalisation layer.
@@ -102,6 +106,74 @@ class Blur(nn.Module):
         ]
 
 
+SMALL_MAP = 256
+"""Positions up to which a strided convolution is faster as one matrix product on a CPU in bfloat16."""
+
+LARGE_KERNEL = 1 << 18
+"""Weights from which it is: reading and reordering them is then most of the work."""
+
+
+class HalvingConv(nn.Conv2d):
+    """A convolution 4×4 of stride 2, which halves a map.
+
+    Over the few positions of a deep map, a convolution spends its time on reordering millions of
+    weights; there, under bfloat16 autocast on a CPU, this multiplies them as they lie, which makes
+    training 2 to 3 times faster in such a layer. The sums are the same, in another order.
+
+    Args:
+        inner: channels in.
+        outer: channels out.
+        bias: whether it has a bias.
+    """
+
+    def __init__(self, inner: int, outer: int, *, bias: bool) -> None:
+        super().__init__(inner, outer, 4, stride=2, padding=1, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(B, inner, H, W)`` to ``(B, outer, H/2, W/2)``."""
+        if not _multiplies(x, self.weight):
+            return super().forward(x)
+        B, C, H, W = x.shape
+        patches = F.unfold(x, 4, padding=1, stride=2)  # (B, 16·C, H/2·W/2)
+        columns = patches.transpose(0, 1).reshape(16 * C, -1)
+        out = self.weight.reshape(self.out_channels, -1) @ columns
+        out = out.reshape(self.out_channels, B, H // 2, W // 2).transpose(0, 1)
+        return out if self.bias is None else out + self.bias[:, None, None]
+
+
+class DoublingConv(nn.ConvTranspose2d):
+    """A transposed convolution 4×4 of stride 2, which doubles a map; see :class:`HalvingConv`.
+
+    Args:
+        inner: channels in.
+        outer: channels out.
+        bias: whether it has a bias.
+    """
+
+    def __init__(self, inner: int, outer: int, *, bias: bool) -> None:
+        super().__init__(inner, outer, 4, stride=2, padding=1, bias=bias)
+
+    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
+        """Map ``(B, inner, H, W)`` to ``(B, outer, 2H, 2W)``."""
+        if output_size is not None or not _multiplies(x, self.weight):
+            return super().forward(x, output_size)
+        B, C, H, W = x.shape
+        columns = self.weight.reshape(C, -1).t() @ x.transpose(0, 1).reshape(C, -1)
+        patches = columns.reshape(-1, B, H * W).transpose(0, 1)  # (B, 16·outer, H·W)
+        out = F.fold(patches, (2 * H, 2 * W), 4, padding=1, stride=2)
+        return out if self.bias is None else out + self.bias[:, None, None]
+
+
+def _multiplies(x: Tensor, weight: Tensor) -> bool:
+    positions = x.shape[0] * x.shape[2] * x.shape[3]
+    return (
+        x.device.type == "cpu"
+        and positions <= SMALL_MAP
+        and weight.numel() >= LARGE_KERNEL
+        and torch.is_autocast_enabled("cpu")
+    )
+
+
 def upsampler(how: Upsampling, inner: int, outer: int, *, kernel: Literal[3, 4], bias: bool) -> nn.Module:
     """Make the layer that doubles the size of a map and changes its number of channels.
 
@@ -115,10 +187,10 @@ def upsampler(how: Upsampling, inner: int, outer: int, *, kernel: Literal[3, 4],
     Returns:
         A module ``(B, inner, H, W)`` → ``(B, outer, 2H, 2W)``.
     """
+    if how == "transpose" and kernel == 4:
+        return DoublingConv(inner, outer, bias=bias)
     if how == "transpose":
-        return nn.ConvTranspose2d(
-            inner, outer, kernel, stride=2, padding=1, output_padding=4 - kernel, bias=bias
-        )
+        return nn.ConvTranspose2d(inner, outer, kernel, stride=2, padding=1, output_padding=1, bias=bias)
     larger = (
         Blur(inner, "up")
         if how == "blur"

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from retouch.tasks.translate.network.layers import (
     Blur,
+    Downsampling,
     Norm,
     Upsampling,
     initialise,
@@ -18,22 +19,22 @@ from retouch.tasks.translate.network.layers import (
     upsampler,
 )
 
-Downsampling = Literal["stride", "blur"]
-"""``stride``: a convolution of stride 2. ``blur``: a convolution, then a low-pass filter of stride 2."""
+Border = Literal["reflect", "zero"]
+"""What a convolution that keeps the size sees beyond the edge: the picture's mirror image, or zeros."""
 
 
-class ReflectConv(nn.Module):
-    """A convolution of stride 1 over a reflected border, which leaves the size as it is."""
+class BorderedConv(nn.Module):
+    """A convolution of stride 1 over a border of its own, which leaves the size as it is."""
 
-    def __init__(self, inner: int, outer: int, kernel: int, *, bias: bool) -> None:
+    def __init__(self, inner: int, outer: int, kernel: int, *, border: Border, bias: bool) -> None:
         super().__init__()
         self.conv = nn.Conv2d(inner, outer, kernel, bias=bias)
-        self.border = kernel // 2
+        self.padding = (kernel // 2,) * 4
+        self.mode = "reflect" if border == "reflect" else "constant"
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(B, inner, H, W)`` to ``(B, outer, H, W)``."""
-        border = self.border
-        out: Tensor = self.conv(F.pad(x, (border, border, border, border), mode="reflect"))
+        out: Tensor = self.conv(F.pad(x, self.padding, mode=self.mode))
         return out
 
 
@@ -53,11 +54,11 @@ class Layer(nn.Module):
 class Residual(nn.Module):
     """Two convolutions 3×3 whose result is added to what they were given."""
 
-    def __init__(self, channels: int, norm: Norm, *, dropout: float, bias: bool) -> None:
+    def __init__(self, channels: int, norm: Norm, *, dropout: float, border: Border, bias: bool) -> None:
         super().__init__()
-        self.first = Layer(ReflectConv(channels, channels, 3, bias=bias), norm, channels)
+        self.first = Layer(BorderedConv(channels, channels, 3, border=border, bias=bias), norm, channels)
         self.dropout = nn.Dropout(dropout)
-        self.second = ReflectConv(channels, channels, 3, bias=bias)
+        self.second = BorderedConv(channels, channels, 3, border=border, bias=bias)
         self.norm = normalisation(norm, channels)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -78,6 +79,7 @@ class ResNet(nn.Module):
         dropout: the share of features dropped inside each block; 0 for none.
         downsampling: how the size is halved, twice.
         upsampling: how it is doubled, twice.
+        border: what the convolutions of stride 1 see beyond the edge; zeros in the first CycleGAN files.
         bias: give normalised convolutions a bias; None: when the norm is not batch norm.
 
     Height and width must be multiples of 4.
@@ -98,12 +100,13 @@ class ResNet(nn.Module):
         dropout: float = 0.0,
         downsampling: Downsampling = "stride",
         upsampling: Upsampling = "transpose",
+        border: Border = "reflect",
         bias: bool | None = None,
     ) -> None:
         super().__init__()
         self.multiple = 4
         own_bias = needs_bias(norm, bias)
-        self.stem = Layer(ReflectConv(input_channels, width, 7, bias=own_bias), norm, width)
+        self.stem = Layer(BorderedConv(input_channels, width, 7, border=border, bias=own_bias), norm, width)
         stride = 2 if downsampling == "stride" else 1
         self.down = nn.ModuleList(
             Layer(nn.Conv2d(inner, 2 * inner, 3, stride=stride, padding=1, bias=own_bias), norm, 2 * inner)
@@ -114,13 +117,13 @@ class ResNet(nn.Module):
             for channels in (2 * width, 4 * width)
         )
         self.blocks = nn.ModuleList(
-            Residual(4 * width, norm, dropout=dropout, bias=own_bias) for _ in range(blocks)
+            Residual(4 * width, norm, dropout=dropout, border=border, bias=own_bias) for _ in range(blocks)
         )
         self.up = nn.ModuleList(
             Layer(upsampler(upsampling, inner, inner // 2, kernel=3, bias=own_bias), norm, inner // 2)
             for inner in (4 * width, 2 * width)
         )
-        self.head = ReflectConv(width, output_channels, 7, bias=True)
+        self.head = BorderedConv(width, output_channels, 7, border=border, bias=True)
         initialise(self)
 
     def forward(self, x: Tensor) -> Tensor:

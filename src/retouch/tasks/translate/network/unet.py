@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from retouch.errors import InputError
 from retouch.tasks.translate.network.layers import (
+    HalvingConv,
     Norm,
     Upsampling,
     initialise,
@@ -23,7 +24,7 @@ class Down(nn.Module):
     def __init__(self, inner: int, outer: int, norm: Norm, *, first: bool, bias: bool) -> None:
         super().__init__()
         self.first = first
-        self.conv = nn.Conv2d(inner, outer, 4, stride=2, padding=1, bias=bias)
+        self.conv = HalvingConv(inner, outer, bias=bias)
         self.norm = normalisation(norm, outer)
 
     def forward(self, x: Tensor) -> Tensor:
