@@ -1,0 +1,163 @@
+"""Options that the recipes of this task share, and the networks they describe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import nn
+
+from retouch.errors import InputError
+from retouch.losses import Adversarial
+from retouch.losses.diffaugment import KINDS
+from retouch.tasks.translate.network import FCN, Norm, PatchGAN, PixelGAN, ResNet, UNet, Upsampling
+
+GeneratorKind = Literal["unet-256", "unet-128", "unet", "resnet-9", "resnet-6", "fcn-large", "fcn-small"]
+DiscriminatorKind = Literal["patch", "pixel"]
+
+
+@dataclass(frozen=True)
+class Generator:
+    """The network that makes the picture.
+
+    Args:
+        kind: its architecture; unet with the depth below, the others with their own.
+        depth: halvings, of kind unet.
+        width: channels of its first layer.
+        norm: its normalisation.
+        dropout: the share of features it drops while training, where the paper drops.
+        upsampling: how it doubles maps: transpose as in the papers, blur or resize without checkerboard.
+    """
+
+    kind: GeneratorKind = "unet-256"
+    depth: int = 8
+    width: int = 64
+    norm: Norm = "batch"
+    dropout: float = 0.5
+    upsampling: Upsampling = "transpose"
+
+    @property
+    def architecture(self) -> str:
+        """The name of the architecture in a card."""
+        return self.kind.split("-")[0]
+
+    def sizes(self, channels: tuple[int, int]) -> dict[str, int | float | str]:
+        """Give the arguments that build it.
+
+        Args:
+            channels: of the input and of the output.
+        """
+        sizes: dict[str, int | float | str] = {
+            "input_channels": channels[0],
+            "output_channels": channels[1],
+            "width": self.width,
+            "norm": self.norm,
+            "dropout": self.dropout,
+            "upsampling": self.upsampling,
+        }
+        if self.architecture == "resnet":
+            return sizes | {"blocks": int(self.kind.split("-")[1])}
+        depths = {"unet-256": 8, "unet-128": 7, "fcn-large": 8, "fcn-small": 4}
+        return sizes | {"depth": depths.get(self.kind, self.depth)}
+
+    def build(self, channels: tuple[int, int]) -> nn.Module:
+        """Make it with fresh weights.
+
+        Args:
+            channels: of the input and of the output.
+        """
+        return {"unet": UNet, "fcn": FCN, "resnet": ResNet}[self.architecture](**self.sizes(channels))  # type: ignore[arg-type]
+
+    def multiple(self) -> int:
+        """Say of what the input's height and width must be multiples."""
+        return 4 if self.architecture == "resnet" else 2 ** int(self.sizes((3, 3))["depth"])
+
+
+@dataclass(frozen=True)
+class Discriminator:
+    """The network that tells real pictures from made ones.
+
+    Args:
+        kind: patch judges patches, pixel judges every pixel for itself.
+        layers: of kind patch: 3 for 70×70 pixels, 1 for 16×16, 5 for 286×286.
+        width: channels of its first layer.
+        norm: its normalisation.
+        conditional: show it the input beside the picture.
+        rate: its learning rate divided by the generator's.
+    """
+
+    kind: DiscriminatorKind = "patch"
+    layers: int = 3
+    width: int = 64
+    norm: Norm = "batch"
+    conditional: bool = True
+    rate: float = 1.0
+
+    def build(self, channels: int) -> nn.Module:
+        """Make it with fresh weights.
+
+        Args:
+            channels: of what it is shown.
+        """
+        if self.kind == "pixel":
+            return PixelGAN(channels, width=self.width, norm=self.norm)
+        return PatchGAN(channels, layers=self.layers, width=self.width, norm=self.norm)
+
+
+@dataclass(frozen=True)
+class Game:
+    """The adversarial part of the loss.
+
+    Args:
+        kind: vanilla, least-squares, hinge or wgan-gp.
+        weight: of the generator's adversarial loss; 0: no discriminator at all.
+        penalty: weight of the gradient penalty; of wgan-gp only, the paper's is 10.
+        r1: weight γ of the R1 penalty; 0: none. It is computed every 16th image's step, with 16 times the weight.
+        augment: DiffAugment: color, translation, cutout, with commas between; empty: none.
+        feature_matching: weight of the feature-matching loss; 0: none.
+    """
+
+    kind: Adversarial = "vanilla"
+    weight: float = 1.0
+    penalty: float = 10.0
+    r1: float = 0.0
+    augment: str = ""
+    feature_matching: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse what does not exist."""
+        strange = [item.strip() for item in self.augment.split(",") if item.strip() and item.strip() not in KINDS]
+        if strange:
+            raise InputError(f"augment names {strange[0]!r}; it can be any of {', '.join(KINDS)}, with commas")
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """How pictures come to the networks.
+
+    Args:
+        size: side of the square that is learned from, in pixels.
+        load_size: side that pictures are brought to before the square is cut; 0: size × 286/256.
+        flip: mirror half of them.
+        jitter: the most by which brightness, contrast and saturation change, 0 to 1.
+        direction: AtoB, or BtoA to swap input and target.
+    """
+
+    size: int = 256
+    load_size: int = 0
+    flip: bool = True
+    jitter: float = 0.0
+    direction: Literal["AtoB", "BtoA"] = "AtoB"
+
+
+def check_critic(game: Game, judge: Discriminator) -> None:
+    """Refuse a gradient penalty on a critic whose pictures in a batch see one another.
+
+    Raises:
+        InputError: The critic has batch normalisation.
+    """
+    if game.kind == "wgan-gp" and game.weight and judge.norm == "batch":
+        raise InputError(
+            "wgan-gp needs a critic without batch normalisation, whose slope is not that of one picture; "
+            "add --discriminator.norm instance or none"
+        )
