@@ -13,9 +13,13 @@ import re
 import types
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, Union, cast, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, Union, cast, get_args, get_origin
 
 from retouch.errors import UnknownName
+
+if TYPE_CHECKING:
+    from retouch.training import Recipe
+    from retouch.weights import Architecture, Layout
 
 Kind = Literal["picture", "mask", "point", "choice", "number", "integer", "flag", "text"]
 """What a surface asks a person for: a file, a region, a place, a menu, a figure, a switch, words."""
@@ -104,6 +108,11 @@ EDITS: tuple[Edit, ...] = (
     ),
     Edit("tile", "blend", "Make a picture that repeats without a visible seam."),
     Edit("fill", "blend", "Fill a hole with the smoothest surface through its rim."),
+    Edit(
+        "translate",
+        "translate",
+        "Translate a photo into another kind of picture, as a network was trained to.",
+    ),
 )
 """Every edit, in the order in which menus show them."""
 
@@ -124,6 +133,40 @@ def edit_named(name: str) -> Edit:
         if edit.name == name:
             return edit
     raise UnknownName("edit", name, [edit.name for edit in EDITS])
+
+
+def architectures() -> tuple[Architecture, ...]:
+    """List every network that a weights file can hold.
+
+    Returns:
+        The architectures of all tasks, and the judge of the FCN-score.
+    """
+    from retouch.metrics import SEGMENTER
+    from retouch.tasks.translate import upstream as translate
+
+    return (*translate.ARCHITECTURES, SEGMENTER)
+
+
+def layouts() -> tuple[Layout, ...]:
+    """List the foreign weights files that retouch reads, in the order in which they are tried.
+
+    Returns:
+        The layouts of all tasks.
+    """
+    from retouch.tasks.translate import upstream as translate
+
+    return translate.LAYOUTS
+
+
+def recipes() -> tuple[type[Recipe], ...]:
+    """List the recipes that networks can be trained by.
+
+    Returns:
+        The recipes of all tasks.
+    """
+    from retouch.tasks.translate import recipe as translate
+
+    return translate.RECIPES
 
 
 def arguments_in(docstring: str) -> dict[str, str]:
