@@ -28,13 +28,16 @@ PUBLIC = [
     "Progress",
     "Region",
     "RetouchError",
+    "Translator",
     "blend",
+    "evaluate",
     "fill",
     "flatten",
     "recolor",
     "relight",
     "solve_poisson",
     "tile",
+    "translate",
 ]
 every_edit = pytest.mark.parametrize("edit", catalog.EDITS, ids=lambda edit: edit.name)
 

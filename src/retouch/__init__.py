@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from retouch.tasks.blend import relight as relight
     from retouch.tasks.blend import solve_poisson as solve_poisson
     from retouch.tasks.blend import tile as tile
+    from retouch.tasks.translate import Translator as Translator
+    from retouch.tasks.translate import translate as translate
+    from retouch.tasks.translate.recipe.evaluating import evaluate as evaluate
 
 __version__ = "0.1.0"
 
@@ -43,13 +46,16 @@ _HOME = {
     "Progress": "retouch.progress",
     "Region": "retouch.image",
     "RetouchError": "retouch.errors",
+    "Translator": "retouch.tasks.translate",
     "blend": "retouch.tasks.blend",
+    "evaluate": "retouch.tasks.translate.recipe.evaluating",
     "fill": "retouch.tasks.blend",
     "flatten": "retouch.tasks.blend",
     "recolor": "retouch.tasks.blend",
     "relight": "retouch.tasks.blend",
     "solve_poisson": "retouch.tasks.blend",
     "tile": "retouch.tasks.blend",
+    "translate": "retouch.tasks.translate",
 }
 
 __all__ = sorted(_HOME)  # noqa: PLE0605 - a list of strings; one table names every public thing

@@ -39,7 +39,9 @@ def drawn(
     weights = torch.tensor([0.299, 0.587, 0.114], device=picture.device).view(1, 3, 1, 1)
     luma = (picture.float() * weights).sum(dim=1, keepdim=True)
     sigma = width * min(luma.shape[-2:]) / PAPER
-    fine, coarse = _blurred(luma, sigma), _blurred(luma, 1.6 * sigma)
+    # The contrast would multiply the rounding of bfloat16 too.
+    with torch.autocast(picture.device.type, enabled=False):
+        fine, coarse = _blurred(luma, sigma), _blurred(luma, 1.6 * sigma)
     level = (1.0 + contrast) * fine - contrast * coarse
     return torch.where(level >= darkness, 1.0, 1.0 + torch.tanh(sharpness * (level - darkness)))
 
