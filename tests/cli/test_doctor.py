@@ -3,10 +3,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from importlib import metadata
+from pathlib import Path
 
 import pytest
+import torch
 
 from retouch.cli.doctor import FORMATS, requirements
+from retouch.weights import Card, save
 from tests.cli import made_up
 from tests.cli.conftest import Said
 
@@ -22,7 +25,7 @@ def test_everything_that_works_is_listed(say: Say, made_up_verbs: object) -> Non
     assert facts["pictures"]["PNG 16 bit"]["note"] == "exact"
     assert facts["edits"].keys() == {"darken", "soften"}
     assert "cores" in facts["devices"]
-    assert facts["weights"] == []
+    assert all(check["ok"] for check in facts["weights"].values())
 
 
 def test_a_failure_is_named_and_is_exit_code_1(
@@ -46,6 +49,26 @@ def test_a_format_that_changes_pixels_is_a_failure(
 ) -> None:
     monkeypatch.setitem(FORMATS, "JPEG", ("check.jpg", "uint8", True))
     assert "FAILED JPEG: ValueError: the picture comes back with a mean error of" in say("doctor").out
+
+
+def test_weights_are_listed_and_a_broken_file_is_a_failure(
+    say: Say, made_up_verbs: object, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    good, bad = tmp_path / "good.safetensors", tmp_path / "bad.safetensors"
+    save(good, {"weight": torch.zeros(3)}, Card(name="good", task="translate", architecture="toy"))
+    bad.write_bytes(b"<html>not found</html>")
+    monkeypatch.setattr("retouch.weights.bundled.bundled", lambda: {"good": good})
+    monkeypatch.setattr("retouch.weights.fetch.fetched", dict)
+    said = say("doctor")
+    assert said.code == 0
+    assert "weights       good (1 tensors, 0.0 MB)" in said.out
+    monkeypatch.setattr("retouch.weights.fetch.fetched", lambda: {"bad": bad})
+    said = say("doctor")
+    assert said.code == 1
+    assert "FAILED bad: UnreadableWeights: " in said.out
+    monkeypatch.setattr("retouch.weights.bundled.bundled", dict)
+    monkeypatch.setattr("retouch.weights.fetch.fetched", dict)
+    assert "weights       none on this machine" in say("doctor").out
 
 
 def test_missing_packages_are_told_apart_from_missing_extras(monkeypatch: pytest.MonkeyPatch) -> None:

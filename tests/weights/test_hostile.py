@@ -7,9 +7,8 @@ import os
 import pickle  # noqa: TID251 - the attack
 import random
 import struct
-import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,27 +19,8 @@ from hypothesis import strategies as st
 
 from retouch.errors import UnreadableWeights, WeightsError
 from retouch.weights import read, save
-from retouch.weights.opcodes import MAX_OPCODES
+from tests.weights.forged import archive_of, legacy, nested, refused, storage, string, view
 from tests.weights.toys import CARD, toy
-
-
-@pytest.fixture(autouse=True)
-def quick_and_small() -> Iterator[None]:
-    """No attack may take long or much memory."""
-    resource = pytest.importorskip("resource")
-    started, before = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    yield
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 400 << 10  # KiB
-    assert time.process_time() - started < 15
-
-
-def refused(path: Path, match: str | None = None) -> None:
-    with pytest.raises(UnreadableWeights, match=match) as caught:
-        read(path)
-    assert str(path) in str(caught.value)
-    assert "\n" not in str(caught.value)
-    assert len(str(caught.value)) < 1000
-
 
 # Code
 
@@ -94,10 +74,6 @@ def test_the_attack_would_work_elsewhere(tmp_path: Path) -> None:
     assert (tmp_path / "made").exists()
 
 
-def string(text: str) -> bytes:
-    return b"X" + struct.pack("<I", len(text)) + text.encode()
-
-
 CALLS = {
     "GLOBAL REDUCE": b"cposix\nmkdir\n(%AtR.",
     "STACK_GLOBAL REDUCE": b"\x80\x04" + string("posix") + string("mkdir") + b"\x93%A\x85R.",
@@ -127,25 +103,6 @@ def test_every_opcode_that_runs_code_only_notes_it(code: bytes, form: str, tmp_p
     assert not target.exists()
 
 
-def legacy(body: bytes, keys: object = (), raw: bytes = b"") -> bytes:
-    """A file as torch before 1.6 wrote it, around any pickle."""
-    head = [pickle.dumps(0x1950A86A20F9469CFC6C, 2), pickle.dumps(1001, 2), pickle.dumps({}, 2)]
-    return b"".join([*head, body, pickle.dumps(list(keys), 2) if isinstance(keys, tuple) else b"", raw])
-
-
-def nested(inner: bytes) -> bytes:
-    """A pickle of one tensor whose storage is a file of its own."""
-    data = b"B" + struct.pack("<I", len(inner)) + inner
-    storage = b"ctorch.storage\n_load_from_bytes\n" + data + b"\x85R"
-    return (
-        b"\x80\x03}"
-        + string("w")
-        + b"ctorch._utils\n_rebuild_tensor_v2\n("
-        + storage
-        + b"K\0K\1\x85K\1\x85tRs."
-    )
-
-
 def test_code_in_the_bytes_of_a_storage_is_not_run(tmp_path: Path) -> None:
     path, target = tmp_path / "net.pkl", tmp_path / "made"
     data = pickle.dumps({"weight": torch.arange(3.0)})
@@ -163,30 +120,6 @@ def test_code_in_the_bytes_of_a_storage_is_not_run(tmp_path: Path) -> None:
 
 
 # Lies about sizes
-
-
-def storage(kind: str = "FloatStorage", key: str = "0", count: int = 4) -> bytes:
-    return (
-        b"(" + string("storage") + f"ctorch\n{kind}\n".encode() + string(key) + string("cpu")
-        + pickle.dumps(count, 2)[2:-1] + b"tQ"
-    )  # fmt: skip
-
-
-def view(
-    offset: int, size: tuple[object, ...], stride: tuple[object, ...], stored: bytes | None = None
-) -> bytes:
-    sides = [pickle.dumps(item, 2)[2:-1] for item in (offset, size, stride)]
-    call = b"ctorch._utils\n_rebuild_tensor_v2\n(" + (stored or storage()) + b"".join(sides) + b"\x89}tR"
-    return b"\x80\x02}" + string("w") + call + b"s."
-
-
-def archive_of(data: bytes, **files: bytes) -> bytes:
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w") as archive:
-        archive.writestr("archive/data.pkl", data)
-        for name, content in (files or {"0": bytes(16)}).items():
-            archive.writestr(f"archive/data/{name}", content)
-    return made.getvalue()
 
 
 def test_an_honest_view_is_read(tmp_path: Path) -> None:
@@ -229,7 +162,7 @@ def test_a_view_outside_its_storage_is_refused(lie: tuple[Any, Any, Any], tmp_pa
 def test_a_storage_that_announces_more_than_it_has_is_refused(count: int, tmp_path: Path) -> None:
     path = tmp_path / "net.pth"
     path.write_bytes(archive_of(view(0, (4,), (1,), storage(count=count))))
-    refused(path, "storage")
+    refused(path, "are announced and 16 are there|describes a tensor storage")
     for told in (count, 4):
         size = struct.pack("<q", max(min(told, (1 << 62)), -(1 << 62)))
         path.write_bytes(
@@ -340,6 +273,13 @@ def test_names_that_trick_are_refused(name: str, match: str, tmp_path: Path) -> 
     assert [path.name for path in tmp_path.iterdir()] == ["net.pth"]
 
 
+def test_an_entry_with_two_sizes_is_refused(tmp_path: Path) -> None:
+    data = bytearray(archive_of(view(0, (4,), (1,))))
+    struct.pack_into("<I", data, data.index(b"PK\1\2") + 24, 5)
+    (tmp_path / "net.pth").write_bytes(data)
+    refused(tmp_path / "net.pth", "has two sizes")
+
+
 def test_a_zip_of_something_else_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "net.pth", "w") as archive:
         archive.writestr("word/document.xml", "<w/>")
@@ -358,75 +298,6 @@ def test_a_zip_directory_that_lies_is_refused(place: int, value: int, tmp_path: 
         read(tmp_path / "net.pth")  # the count on this disk, which nothing depends on
     else:
         refused(tmp_path / "net.pth")
-
-
-# Pickles built to be endless
-
-BOMBS = {
-    "deep lists": b"\x80\x02" + b"]" * 50_000 + b"a" * 49_999 + b".",
-    "deep tuples": b"\x80\x02)" + b"\x85" * 50_000 + b".",
-    "deep dicts": b"\x80\x02" + b"}N" * 30_000 + b"}" + b"s" * 30_000 + b".",
-    "deep marks": b"\x80\x02" + b"(" * 50_000 + b".",
-    "doubling": b"\x80\x02]" + b"".join(b"q\x00h\x00h\x00\x86" for _ in range(20_000)) + b".",
-    "doubling keys": b"\x80\x02)" + b"q\x00h\x00\x86" * 60 + b"q\x01}h\x01Ns.",
-    "doubling tensors": b"\x80\x02"
-    + view(0, (1,), (1,))[2:-1]
-    + b"q\0" + b"}" + string("a") + b"h\0s" + string("b") + b"h\0sq\0" * 1
-    + b"".join(b"}" + string("a") + b"h\0s" + string("b") + b"h\0sq\0" for _ in range(60)) + b".",
-    "a loop": b"\x80\x02]q\0h\0a.",
-    "a loop with tensors": b"\x80\x02}q\0" + string("me") + b"h\0s" + view(0, (1,), (1,))[3:],
-    "wide": b"\x80\x02]" + b"(" + b"N" * 100_000 + b"e.",
-    "text multiplied": b"\x80\x02X\x00\x00\x40\x00" + b"a" * (4 << 20) + b"q\x01c_codecs\nencode\nq\x00"
-    + b"h\x00h\x01X\x06\0\0\0latin1\x86R" * 20_000 + b".",
-    "a huge text": b"\x80\x04\x8d" + struct.pack("<Q", 1 << 62) + b"x.",
-    "huge bytes": b"\x80\x04\x8e" + struct.pack("<Q", 1 << 62) + b"x.",
-    "a negative length": b"\x80\x03\x8e" + b"\xff" * 8 + b".",
-    "a long number": b"\x80\x02\x8b" + struct.pack("<I", 3 << 20) + b"\x01" * (3 << 20) + b".",
-    "a long decimal": b"L" + b"9" * 1_000_000 + b"L\n.",
-    "colliding keys": b"\x80\x02}(" + b"".join(
-        b"\x8a\x10" + (index * ((1 << 61) - 1)).to_bytes(16, "little") + b"N" for index in range(20_000)
-    ) + b"u.",
-    "memo": b"\x80\x02N" + b"r\xff\xff\xff\xff" * 10_000 + b".",
-    "negative memo": b"Np-5\n.",
-    "forgotten memo": b"\x80\x02h\x07.",
-    "an extension": b"\x80\x02\x82\x01.",
-    "a buffer": b"\x80\x05\x97.",
-    "an odd dict": b"\x80\x02}(K\x01u.",
-    "an append to None": b"\x80\x02NNa.",
-    "no end": b"\x80\x02}" + b"0}" * 100,
-    "an empty stack": b"\x80\x02.",
-    "a strange escape": b"V\\u12\n.",
-    "a strange string": b"S'\\x4'\n.",
-    "no text": b"\x80\x02X\x02\0\0\0\xff\xff.",
-    "a persistent text": b"Phello\n.",
-    "a call of nothing": b"\x80\x02NNR.",
-    "a tensor of nothing": b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n)R.",
-    "an encoding": b"\x80\x02c_codecs\nencode\n(X\x01\0\0\0aX\x03\0\0\0zipt" + b"R.",
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS)
-@pytest.mark.parametrize("form", ["pickle", "zip", "legacy"])
-def test_an_endless_or_broken_pickle_is_refused(bomb: bytes, form: str, tmp_path: Path) -> None:
-    forms = {"pickle": lambda: bomb, "zip": lambda: archive_of(bomb), "legacy": lambda: legacy(bomb)}
-    (tmp_path / "net.pth").write_bytes(forms[form]())
-    refused(tmp_path / "net.pth")
-
-
-@pytest.mark.parametrize("step", [b"\x8f", b"("])
-def test_a_pickle_of_too_many_steps_is_refused(step: bytes, tmp_path: Path) -> None:
-    (tmp_path / "net.pth").write_bytes(b"\x80\x04N" + step * MAX_OPCODES + b".")
-    refused(tmp_path / "net.pth", "more than 1,500,000 steps")
-
-
-def test_sharing_cannot_make_the_search_for_tensors_endless(tmp_path: Path) -> None:
-    inner = {str(index): None for index in range(20_000)}
-    root = {str(index): inner for index in range(20_000)} | {
-        "w": torch.zeros(1),
-        "state": {"w": torch.ones(1)},
-    }
-    torch.save(root, tmp_path / "net.pth")
-    refused(tmp_path / "net.pth", "many times larger")
 
 
 # Damage

@@ -118,6 +118,15 @@ def test_tensors_with_attributes_of_their_own(write: Write, kind: str, tmp_path:
     assert torch.equal(read(tmp_path / "net.pth").tensors["weight"], torch.arange(3.0))
 
 
+@every_writer
+def test_numbers_are_aligned_as_processors_want_them(write: Write, kind: str, tmp_path: Path) -> None:
+    write(
+        {f"{'n' * size}": torch.arange(size, dtype=torch.float64) for size in range(1, 9)},
+        tmp_path / "net.pth",
+    )
+    assert all(tensor.data_ptr() % 8 == 0 for tensor in read(tmp_path / "net.pth").tensors.values())
+
+
 def test_big_endian_archives(tmp_path: Path) -> None:
     state = {
         "a": torch.arange(6.0),

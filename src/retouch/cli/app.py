@@ -20,9 +20,25 @@ DONE, INTERNAL, REFUSED, CANCELLED = 0, 1, 2, 130
 """The exit codes."""
 
 TOOLS = {
+    "data": "Check training pictures, or draw some.",
     "demo": "Run every edit on sample photos and write a page of before/after pictures.",
     "doctor": "Check what works on this machine and say what to install for the rest.",
+    "evaluate": "Measure trained weights on pictures: fidelity, texture, recognised classes.",
+    "train": "Train a network on your own pictures.",
+    "weights": "List, show, convert and fetch weights files.",
 }
+
+USAGE_OF_TRAIN = """\
+Usage: retouch train RECIPE --data DATA --out RUN [--OPTION VALUE …]
+       retouch train --resume RUN
+       retouch train RECIPE --help    shows the recipe's own options
+       retouch train --list           lists the recipes"""
+
+GROUPS: dict[str, tuple[str, ...]] = {
+    "data": ("check", "make"),
+    "weights": ("list", "show", "convert", "fetch"),
+}
+"""The tools that are several commands."""
 
 
 def reported(words: list[str]) -> int:
@@ -81,7 +97,9 @@ def build() -> App:
             sort_key=position,
         )
     for name, summary in TOOLS.items():
-        app.command(f"retouch.cli.{name}:{name}", name=name, help=summary, group="Tools")
+        # `retouch train RECIPE --help` is about the recipe: that command answers it itself.
+        own = {"help_flags": (), "usage": USAGE_OF_TRAIN} if name == "train" else {}
+        app.command(f"retouch.cli.{name}:{name}", name=name, help=summary, group="Tools", **own)
     return app
 
 
@@ -102,7 +120,7 @@ def run(words: Sequence[str]) -> tuple[Result | None, Printing]:
     try:
         command, bound, _ = build().parse_args(words, exit_on_error=False, print_error=False)
     except UnknownCommandError as error:
-        raise _unknown(words[0]) from error
+        raise _unknown(words) from error
     except CycloptsError as error:
         raise InputError(f"{_mistake(error)}; see: {_help_for(words)}") from error
     bound.apply_defaults()
@@ -120,7 +138,9 @@ def explain(error: BaseException) -> tuple[str, str, int]:
     Returns:
         The error's name, one sentence, and the exit code.
     """
-    if isinstance(error, Cancelled | KeyboardInterrupt):
+    if isinstance(error, Cancelled):
+        return "Cancelled", str(error) or "cancelled", CANCELLED
+    if isinstance(error, KeyboardInterrupt):
         return "Cancelled", f"cancelled by {'SIGTERM' if 'SIGTERM' in error.args else 'Ctrl-C'}", CANCELLED
     if isinstance(error, RetouchError):
         return type(error).__name__, str(error), REFUSED
@@ -144,13 +164,17 @@ def _command_first(words: Sequence[str]) -> list[str]:
     rest = list(words[len(ahead) :])
     if ahead and not rest:
         raise InputError(f"{ahead[0]} needs a command, one of {', '.join(_commands())}; see: retouch --help")
-    return [*rest[:1], *ahead, *rest[1:]]
+    depth = 2 if rest[:1] and rest[0] in GROUPS else 1
+    return [*rest[:depth], *ahead, *rest[depth:]]
 
 
-def _unknown(word: str) -> InputError:
+def _unknown(words: Sequence[str]) -> InputError:
+    within = words[:1] if words[0] in GROUPS else []
+    word = words[len(within)]
     if word.startswith("-"):
-        return InputError(f"unknown option {word}; an option comes after a command, see: retouch --help")
-    return UnknownName("command", word, _commands())
+        shown = " ".join(["retouch", *within, "--help"])
+        return InputError(f"unknown option {word}; an option comes after a command, see: {shown}")
+    return UnknownName("command", word, GROUPS[words[0]] if within else _commands())
 
 
 def _mistake(error: CycloptsError) -> str:
@@ -169,4 +193,7 @@ def _commands() -> list[str]:
 
 
 def _help_for(words: Sequence[str]) -> str:
-    return f"retouch {words[0]} --help" if words and words[0] in _commands() else "retouch --help"
+    if not words or words[0] not in _commands():
+        return "retouch --help"
+    inner = list(words[1:2]) if words[1:2] and words[1] in GROUPS.get(words[0], ()) else []
+    return " ".join(["retouch", words[0], *inner, "--help"])

@@ -57,9 +57,11 @@ def doctor(*, printing: Printing = DEFAULT) -> Result:
     dependencies, extras = requirements()
     pictures = {name: attempt(partial(_round_trip, *trial)) for name, trial in FORMATS.items()}
     edits = {edit.name: attempt(partial(_small_edit, edit)) for edit in catalog.EDITS}
+    files = weights_files()
+    weights = {name: attempt(partial(_open_weights, path)) for name, path in files.items()}
     cache = numba_cache()
     devices = attempt(_devices)
-    works = all(check.works for check in [*pictures.values(), *edits.values(), devices])
+    works = all(check.works for check in [*pictures.values(), *edits.values(), *weights.values(), devices])
     works = works and None not in dependencies.values()
     facts = {
         "ok": works,
@@ -71,7 +73,7 @@ def doctor(*, printing: Printing = DEFAULT) -> Result:
         "pictures": _as_facts(pictures),
         "edits": _as_facts(edits),
         "numba_cache": cache,
-        "weights": [],
+        "weights": _as_facts(weights),
         "missing_extras": extras,
     }
     lines = [
@@ -81,7 +83,7 @@ def doctor(*, printing: Printing = DEFAULT) -> Result:
         *_rows("pictures", pictures),
         *_rows("edits", edits),
         _row("numba cache", [cache]),
-        _row("weights", ["none; no edit of this version uses any"]),
+        *(_rows("weights", weights) if weights else [_row("weights", ["none on this machine"])]),
         *(_row("extra", [f"{name}: {install}"]) for name, install in extras.items()),
         "everything works" if works else "something does not work, see above",
     ]
@@ -141,6 +143,24 @@ def numba_cache() -> str:
 
     kept: str | None = hysteresis.stats.cache_path  # type: ignore[attr-defined]
     return kept or "none can be written: every run compiles the solver anew, for about 15 s"
+
+
+def weights_files() -> dict[str, Path]:
+    """List the weights on this machine.
+
+    Returns:
+        Name → file: those that came with retouch, then those that were fetched.
+    """
+    from retouch.weights.bundled import bundled
+    from retouch.weights.fetch import fetched
+
+    return {**bundled(), **fetched()}
+
+
+def _open_weights(path: Path) -> str:
+    from retouch.weights.read import read
+
+    return f"{len(read(path).tensors)} tensors, {path.stat().st_size / 1e6:.1f} MB"
 
 
 def _devices() -> str:
