@@ -1,4 +1,4 @@
-"""The command line with the recipe of a line only, as a process of its own: ``-m tests.cli.slow_training``."""
+"""The command line with one recipe, that of a line, as a process of its own."""
 
 from __future__ import annotations
 
@@ -32,5 +32,5 @@ class SlowRecipe(LineRecipe):
 if __name__ == "__main__":
     # A shell that starts jobs in the background makes them ignore Ctrl-C, and children inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    with mock.patch.object(catalog, "recipes", lambda: (SlowRecipe,)):
+    with mock.patch.object(catalog, "recipes", return_value=(SlowRecipe,)):
         sys.exit(main())

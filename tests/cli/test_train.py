@@ -29,6 +29,9 @@ Say = Callable[..., Said]
 HOUSE = Path(__file__).resolve().parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": f"{HOUSE / 'src'}{os.pathsep}{HOUSE}", "OMP_NUM_THREADS": "1"}
 
+LISTED = "line Learn the slope of a line. Presets: paper, fast."
+TORCHRUN = "-m torch.distributed.run --standalone --nproc_per_node 2 -m tests.cli.slow_training"
+
 every_recipe = pytest.mark.parametrize("recipe", catalog.recipes(), ids=lambda recipe: recipe.name)
 
 
@@ -182,12 +185,12 @@ def test_there_is_nothing_to_go_on_with(say: Say) -> None:
         (["line", "--data", "4"], "--out is missing"),
         (["line", "circle"], "unexpected 'circle'; the recipe is 'line' already"),
         (["line", "-x"], "unexpected '-x'; options begin with two hyphens"),
-        (["line", "--data", "4", "--engine.imges", "5"], "unknown option --engine.imges; did you mean --engine.images, "),
+        (["line", "--data", "4", "--engine.imges", "5"], "--engine.imges; did you mean --engine.images, "),
         (["line", "--data", "4", "--outt", "5"], "unknown option --outt; did you mean --out, "),
         (["line", "--data", "4", "--adam.rate"], "--adam.rate needs a value, as in --adam.rate 1"),
         (["line", "--data", "4", "--adam.rate", "--dry-run"], "--adam.rate needs a value"),
         (["line", "--data", "4", "--adam.rate", "fast"], "adam.rate is 'fast', but it must be a number"),
-        (["line", "--data", "4", "--engine.images", "1.5"], "engine.images is 1.5, but it must be a whole number"),
+        (["line", "--data", "4", "--engine.images", "1.5"], "is 1.5, but it must be a whole number"),
         (["line", "--data", "4", "--engine.images", "{"], "engine.images is '{'"),
         (["line", "--data", "4", "--engine.images", "-1"], "engine.images is -1; it must be at least 0"),
         (["line", "--data", "4", "--engine.compile", "yes"], "did you mean "),
@@ -237,7 +240,7 @@ def test_a_choice_may_be_a_word_that_yaml_takes_for_a_switch(say: Say) -> None:
 
 def test_the_list_names_recipes_and_presets(say: Say) -> None:
     said = say("train", "--list")
-    assert said.out.split() == [*"line Learn the slope of a line. Presets: paper, fast.".split()]
+    assert said.out.split() == LISTED.split()
     (found,) = say("train", "--list", "--json").facts["recipes"]
     assert found["presets"]["fast"] == {"adam.rate": 0.5, "engine": {"images": 6}}
 
@@ -366,7 +369,7 @@ def wait_for(path: Path) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_a_signal_leaves_a_checkpoint_and_says_how_to_go_on(tmp_path: Path, number: signal.Signals) -> None:
     run = tmp_path / "run"
     process = start("line", "--data", 4, "--out", run, "--engine.images", 4000)
@@ -388,15 +391,7 @@ def test_a_signal_leaves_a_checkpoint_and_says_how_to_go_on(tmp_path: Path, numb
 @pytest.mark.slow
 def test_torchrun(tmp_path: Path) -> None:
     run = tmp_path / "run"
-    launcher = (
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        "--nproc_per_node",
-        "2",
-        "-m",
-        "tests.cli.slow_training",
-    )
+    launcher = tuple(TORCHRUN.split())
     process = start("line", "--data", 4, "--out", run, "--engine.images", 8, launcher=launcher)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err

@@ -84,7 +84,7 @@ class Watch:
         if self._shown is None:
             self._shown = _bar(self._label)
         bar, task = self._shown
-        bar.update(task, stage=event.stage, completed=event.done, total=event.total)
+        bar.update(task, stage=told(event), completed=event.done, total=event.total)
 
     def _note(self, _: int, __: FrameType | None) -> None:
         self._interrupted = True
@@ -95,7 +95,16 @@ class Watch:
 
     def _stop_if_asked(self, *_: object) -> None:
         if self._interrupted:
-            raise Cancelled("stopped by Ctrl-C; nothing was written")
+            raise Cancelled("cancelled by Ctrl-C")
+
+
+def told(event: Progress) -> str:
+    """Put an event into words: what is done, and the numbers worth showing.
+
+    Args:
+        event: what the work reports.
+    """
+    return ", ".join([event.stage, *(f"{name} {value:.3g}" for name, value in event.facts.items())])
 
 
 @contextlib.contextmanager
@@ -125,17 +134,29 @@ def _end(_: int, __: FrameType | None) -> None:
 
 def _bar(label: str) -> tuple[Bar, TaskID]:
     from rich.console import Console
-    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import (
+        BarColumn,
+        TaskProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
     from rich.progress import Progress as Bar
+    from rich.table import Column
 
     bar = Bar(
         TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(bar_width=24),
         TaskProgressColumn(),
         TimeElapsedColumn(),
-        TextColumn("{task.fields[stage]}", markup=False),
+        TimeRemainingColumn(),
+        TextColumn(
+            "{task.fields[stage]}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")
+        ),
         console=Console(stderr=True),
         transient=True,
+        # Drawing takes time from the work, which fills every core.
+        refresh_per_second=4,
     )
     task = bar.add_task(label, total=None, stage="")
     bar.start()

@@ -216,6 +216,7 @@ def _films(samples: Path) -> str:
         shown = [(at, source) for at, path in frames if (source := _inlined(path, limit))]
         if not shown:
             continue
+        height, width = _size(frames[-1][1])
         pictures = "".join(
             f'<img src="{source}" data-at="{at:,} images" alt="{tables.words(kind)} after {at:,} images"'
             f"{'' if number == len(shown) - 1 else ' hidden'}>"
@@ -228,7 +229,7 @@ def _films(samples: Path) -> str:
             else ""
         )
         films.append(
-            f'<div class="film"><h3>{tables.words(kind)}</h3>'
+            f'<div class="film" style="--w: {width}; --h: {height}"><h3>{tables.words(kind)}</h3>'
             f'<div class="frames">{pictures}</div>'
             f'<div class="time">{slider}<output>{shown[-1][0]:,} images</output></div></div>'
         )
@@ -243,21 +244,36 @@ def _spread(frames: Sequence[tuple[int, Path]]) -> list[tuple[int, Path]]:
 
 
 def _inlined(path: Path, limit: int) -> str:
-    """Put a picture into a data URI of no more than so many bytes; empty when it cannot be read."""
+    """Put a picture into a data URI of no more than so many characters; empty when it cannot be read."""
     try:
         data = path.read_bytes()
         if len(data) * 4 // 3 > limit:
-            from retouch.image.write import encoded
-
-            pixels = Picture.open(data).tensor()
-            factor = min(1.0, (limit * 0.75 / 0.15 / (pixels.shape[2] * pixels.shape[3])) ** 0.5)
-            size = [max(1, int(length * factor)) for length in pixels.shape[2:]]
-            small = torch.nn.functional.interpolate(pixels, size, mode="area")
-            data = encoded(Picture.of(small), "JPEG", quality=75, bit_depth=8)
+            data = _made_smaller(Picture.open(data).tensor(), limit * 3 // 4)
     except (OSError, RetouchError):
         return ""
     kind = "jpeg" if data.startswith(b"\xff\xd8\xff") else "png" if data.startswith(b"\x89PNG") else ""
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}" if kind else ""
+
+
+def _size(path: Path) -> tuple[int, int]:
+    try:
+        return Picture.open(path).size
+    except (OSError, RetouchError):
+        return 1, 1
+
+
+def _made_smaller(pixels: torch.Tensor, limit: int) -> bytes:
+    """Encode a picture (1, 3, H, W) as a JPEG of no more than so many bytes; nothing if that cannot be."""
+    from retouch.image.write import encoded
+
+    while min(pixels.shape[2:]) >= 8:
+        data = encoded(Picture.of(pixels), "JPEG", quality=75, bit_depth=8)
+        if len(data) <= limit:
+            return data
+        factor = max(0.5, min(0.9, (limit / len(data)) ** 0.5))
+        size = (int(pixels.shape[2] * factor), int(pixels.shape[3] * factor))
+        pixels = torch.nn.functional.interpolate(pixels, size, mode="area")
+    return b""
 
 
 def _metrics(figures: Figures) -> list[str]:

@@ -162,7 +162,7 @@ class Watchdogs:
     ) -> str:
         """Say that validation has become worse while training became better; empty when it has not."""
         size = self._limits.overfit_window
-        if len(validated) < 2 * size:
+        if len(validated) < 3 * size:
             return ""
         sign = -1.0 if any(part in metric.lower() for part in HIGHER_IS_BETTER) else 1.0
         at = np.array([images for images, _ in validated], np.float64)
@@ -171,7 +171,7 @@ class Watchdogs:
         best = int(np.argmin(sign * averages))
         rise = sign * (averages[-1] - averages[best])
         if best + size >= len(averages) or rise <= max(
-            self._limits.overfit_rise * abs(averages[best]), 3 * _noise(values)
+            self._limits.overfit_rise * abs(averages[best]), 4 * _noise(values)
         ):
             return ""
         then = _between(trained, at[best] - (at[1] - at[0]), at[best + size - 1])
