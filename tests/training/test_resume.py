@@ -52,9 +52,7 @@ SOURCE = "synthetic:facades?count=5&size=32"
 
 
 def recipe_of(name: str) -> training.Recipe:
-    return training.changed(
-        named(RECIPES, name)(), {**TOY[name], "pictures": {"size": 32}, "engine": ENGINE}
-    )
+    return training.changed(named(RECIPES, name)(), {**TOY[name], "pictures": {"size": 32}, "engine": ENGINE})
 
 
 def same(a: object, b: object) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from retouch.errors import UnknownName
 
 Adversarial = Literal["vanilla", "least-squares", "hinge", "wgan-gp"]
 """``vanilla``: Goodfellow et al. 2014, arXiv:1406.2661, non-saturating. ``least-squares``: Mao et al. 2016,
@@ -19,7 +21,7 @@ Judge = Callable[[Tensor], Tensor]
 
 
 def judging(kind: Adversarial, real: Tensor, fake: Tensor) -> Tensor:
-    """Compute the discriminator's loss, half for real and half for made pictures.
+    """Compute the discriminator's loss.
 
     Args:
         kind: which loss.
@@ -27,7 +29,11 @@ def judging(kind: Adversarial, real: Tensor, fake: Tensor) -> Tensor:
         fake: logits of made pictures, any shape.
 
     Returns:
-        A scalar; at its best 0 for vanilla, least squares and hinge, unbounded below for WGAN.
+        A scalar: for vanilla, least squares and hinge the mean of what real and made pictures cost, at
+        its best 0; for WGAN the critic's difference between them, unbounded below.
+
+    Raises:
+        UnknownName: There is no such loss.
     """
     real, fake = real.float(), fake.float()
     if kind == "vanilla":
@@ -36,7 +42,9 @@ def judging(kind: Adversarial, real: Tensor, fake: Tensor) -> Tensor:
         return 0.5 * ((real - 1.0).square().mean() + fake.square().mean())
     if kind == "hinge":
         return 0.5 * (F.relu(1.0 - real).mean() + F.relu(1.0 + fake).mean())
-    return fake.mean() - real.mean()
+    if kind == "wgan-gp":
+        return fake.mean() - real.mean()
+    raise UnknownName("adversarial loss", kind, get_args(Adversarial))
 
 
 def deceiving(kind: Adversarial, fake: Tensor) -> Tensor:
@@ -48,13 +56,18 @@ def deceiving(kind: Adversarial, fake: Tensor) -> Tensor:
 
     Returns:
         A scalar.
+
+    Raises:
+        UnknownName: There is no such loss.
     """
     fake = fake.float()
     if kind == "vanilla":
         return F.softplus(-fake).mean()
     if kind == "least-squares":
         return (fake - 1.0).square().mean()
-    return -fake.mean()
+    if kind in ("hinge", "wgan-gp"):
+        return -fake.mean()
+    raise UnknownName("adversarial loss", kind, get_args(Adversarial))
 
 
 def gradient_penalty(
@@ -78,7 +91,8 @@ def gradient_penalty(
         share = torch.rand((real.shape[0], 1, 1, 1), generator=generator, device=real.device)
         mixed = torch.lerp(fake.detach().float(), real.float(), share).requires_grad_(True)
         slope = _slope(critic, mixed)
-    return (slope.flatten(1).norm(dim=1) - 1.0).square().mean()
+    steepness: Tensor = torch.linalg.vector_norm(slope.flatten(1), dim=1)
+    return (steepness - 1.0).square().mean()
 
 
 def r1_penalty(judge: Judge, real: Tensor) -> Tensor:
@@ -118,6 +132,6 @@ def feature_matching(real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:
 def _slope(judge: Judge, x: Tensor) -> Tensor:
     logits = judge(x)
     # One number per picture, whatever the shape of the logits.
-    total = logits.flatten(1).mean(dim=1).sum()
+    total = logits.reshape(len(x), -1).mean(dim=1).sum()
     (slope,) = torch.autograd.grad(total, x, create_graph=True)
     return slope

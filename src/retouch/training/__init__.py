@@ -1,4 +1,4 @@
-"""The one training loop: recipes say what a paper says, the engine does the rest; loaders and metrics are passed in."""
+"""The one training loop: recipes say what a paper says, the engine does the rest."""
 
 from __future__ import annotations
 

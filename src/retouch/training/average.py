@@ -37,7 +37,8 @@ class Average:
         """
         half_life = min(self.half_life, 0.05 * seen)
         keep = 0.5 ** (images / max(half_life, 1e-8))
-        mine, theirs = list(self.network.parameters()), [item.detach() for item in network.parameters()]
+        mine = [item.detach() for item in self.network.parameters()]
+        theirs = [item.detach() for item in network.parameters()]
         torch._foreach_lerp_(mine, theirs, 1.0 - keep)
         for own, other in zip(self.network.buffers(), network.buffers(), strict=True):
             own.copy_(other)

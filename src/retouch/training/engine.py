@@ -121,7 +121,9 @@ def _run(
         loop = Loop(recipe, data, processes, out, stop)
         if resume:
             loop.restore(read_state(out))
-        journal = Journal.opened(out, engine, since=loop.seen if resume else None) if processes.leads else None
+        journal = (
+            Journal.opened(out, engine, since=loop.seen if resume else None) if processes.leads else None
+        )
         if journal is not None:
             stack.callback(journal.close)
         return loop.carry_out(journal, progress)
@@ -165,7 +167,8 @@ class Loop:
         }
         if engine.sync_batch_norm and processes.world > 1 and processes.device.type == "cuda":
             self.networks = {
-                name: nn.SyncBatchNorm.convert_sync_batchnorm(network) for name, network in self.networks.items()
+                name: nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
+                for name, network in self.networks.items()
             }
         self.averages = (
             {name: Average(self.networks[name], engine.average) for name in recipe.products()}
@@ -183,6 +186,7 @@ class Loop:
         self.save_every = engine.save_every or self.validate_every
         self.seen = 0
         self.seconds = 0.0
+        self.stopping = False
         self.best: float | None = None
         self.metrics: dict[str, float] = {}
         self.evaluation: Evaluation | None = None
@@ -214,7 +218,9 @@ class Loop:
                     journal.waited = float(getattr(stream, "waited", 0.0))
                 self._after_step(journal)
         except BaseException as error:
-            if not isinstance(error, Diverged) and finite(self.networks.values()):
+            # A checkpoint takes all processes; they are here together only when they stop together.
+            together = self.processes.world == 1 or self.stopping
+            if together and not isinstance(error, Diverged) and finite(self.networks.values()):
                 self.save()
             raise
         finally:
@@ -222,9 +228,7 @@ class Loop:
                 stream.close()
         return self._finish(journal)
 
-    def _step(
-        self, batches: list[Batch], journal: Journal | None, progress: ProgressCallback | None
-    ) -> None:
+    def _step(self, batches: list[Batch], journal: Journal | None, progress: ProgressCallback | None) -> None:
         told = self.stepper.step(batches, self.seen, self.total)
         self.seen += self.per_step
         for name, average in self.averages.items():
@@ -232,18 +236,37 @@ class Loop:
         if journal is not None:
             journal.add(told, self.per_step)
             if progress is not None:
-                progress(Progress("training", self.seen, self.total, facts=journal.facts))
+                with self._held():
+                    progress(Progress("training", self.seen, self.total, facts=journal.facts))
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        """Keep back what the first process raises until all processes can stop together."""
+        try:
+            yield
+        except BaseException as error:
+            if self.processes.world == 1:
+                raise
+            self.stop.error = error
 
     def _after_step(self, journal: Journal | None) -> None:
-        if self._due(self.engine.log_every) and journal is not None:
-            journal.write(self.seen, self.seconds)
+        if self._due(self.engine.log_every):
+            if journal is not None:
+                with self._held():
+                    journal.write(self.seen, self.seconds)
+            self._stop_together()
         if self._due(self.validate_every) or self.seen >= self.total:
             self._validate(journal)
         if self._due(self.save_every) or self.seen >= self.total:
             self.save()
         steps = self.seen // self.per_step
         # Asking the other processes costs a round trip: not at every step.
-        if (self.processes.world == 1 or steps % 10 == 0) and self.processes.any(self.stop.wanted):
+        if self.processes.world == 1 or steps % 10 == 0:
+            self._stop_together()
+
+    def _stop_together(self) -> None:
+        if self.processes.any(self.stop.wanted):
+            self.stopping = True
             self.stop.raise_cancelled(self.out, self.seen, self.total)
 
     def _due(self, every: int) -> bool:
@@ -300,7 +323,8 @@ class Loop:
         if not finite(self.networks.values()):
             raise Diverged(
                 f"after {self.seen} images the weights hold NaN or infinite values; resume from the last "
-                f"checkpoint in {self.out} with a lower optimiser rate, engine.clip=1 or engine.precision=float32"
+                f"checkpoint in {self.out} with a lower learning rate, "
+                "engine.clip=1 or engine.precision=float32"
             )
         mine = {"random": torch.get_rng_state(), "memory": self.memory.state_dict()}
         if self.processes.device.type == "cuda":

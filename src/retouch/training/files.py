@@ -1,14 +1,15 @@
 """The folder of a run: its record, its weights, and what they are called.
 
-    run.yaml            recipe, all options, data, command, environment
-    checkpoint.pt       everything a run needs to go on
-    best.safetensors    the weights that validated best; best-PRODUCT.safetensors when a recipe has several
-    last.safetensors    the weights as they are now
-    log.csv  samples/  report.html  events.out.tfevents.*
+run.yaml            recipe, all options, data, command, environment
+checkpoint.pt       everything a run needs to go on
+best.safetensors    the weights that validated best; best-PRODUCT.safetensors when a recipe has several
+last.safetensors    the weights as they are now
+log.csv  samples/  report.html  events.out.tfevents.*
 """
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import shlex
@@ -97,7 +98,10 @@ def read_record(run: Path) -> Record:
     try:
         text = yaml.safe_load(path.read_text(encoding="utf-8"))
         return Record(
-            str(text["recipe"]), str(text["data"]), dict(text["options"]), tuple(shlex.split(str(text["command"])))
+            str(text["recipe"]),
+            str(text["data"]),
+            dict(text["options"]),
+            tuple(shlex.split(str(text["command"]))),
         )
     except OSError:
         raise TrainingError(
@@ -136,7 +140,7 @@ def environment() -> dict[str, Any]:
 def commit() -> str:
     """Name the commit of retouch that runs; empty when it is not a checkout."""
     try:
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603 - fixed words
             ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"],  # noqa: S607
             capture_output=True,
             text=True,
@@ -149,7 +153,7 @@ def commit() -> str:
 
 
 def weights_path(run: Path, which: str, product: str, recipe: Recipe) -> Path:
-    """Name the file of a product: ``best.safetensors``, or ``best-a-to-b.safetensors`` when there are several."""
+    """Name the file of a product: ``best.safetensors``, or ``best-a-to-b.safetensors`` of several."""
     several = len(recipe.products()) > 1
     return run / (f"{which}-{product.replace('_', '-')}.safetensors" if several else f"{which}.safetensors")
 
@@ -174,10 +178,11 @@ def write_weights(
         card: what the recipe says about it.
         evaluation: its quality.
     """
-    metrics = (
+    metrics: tuple[dict[str, weights.JSON], ...] = (
         tuple(
             {"name": name, "value": value, "protocol": evaluation.protocol, "n": evaluation.count}
             for name, value in evaluation.metrics.items()
+            if math.isfinite(value)
         )
         if evaluation
         else ()

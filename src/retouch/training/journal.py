@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,8 @@ from retouch.training.logs import CsvLog, Log, Logs, PictureFiles, TensorBoardLo
 from retouch.training.recipe import Engine, Evaluation
 from retouch.training.report import write_report
 from retouch.training.watchdogs import Watchdogs
+
+logger = logging.getLogger(__name__)
 
 
 class Journal:
@@ -87,9 +90,7 @@ class Journal:
         pace = self._images / passed
         waiting = max(self.waited - self._waited_before, 0.0) / passed
         self.facts = {**means, "images/s": pace}
-        self.logs.scalars(
-            seen, {**means, "images_per_second": pace, "waiting": waiting, "seconds": seconds}
-        )
+        self.logs.scalars(seen, {**means, "images_per_second": pace, "waiting": waiting, "seconds": seconds})
         self._sums, self._steps, self._images = {}, 0, 0
         self._since, self._waited_before = time.monotonic(), self.waited
         self._warn(self.watchdogs.look(seen, {**means, "waiting": waiting}, None), seen)
@@ -105,9 +106,7 @@ class Journal:
         self.logs.scalars(seen, figures)
         for name, picture in evaluation.panels.items():
             self.logs.picture(seen, name, picture)
-        self._warn(
-            self.watchdogs.look(seen, figures, evaluation.outputs, targets=evaluation.targets), seen
-        )
+        self._warn(self.watchdogs.look(seen, figures, evaluation.outputs, targets=evaluation.targets), seen)
         self._since = time.monotonic()
         self._sums, self._steps, self._images = {}, 0, 0
         write_report(self.run)
@@ -122,5 +121,7 @@ class Journal:
 
     def _warn(self, messages: list[str], seen: int) -> None:
         if messages:
+            for message in messages:
+                logger.warning("after %s images: %s", f"{seen:,}", message)
             with (self.run / "warnings.txt").open("a", encoding="utf-8") as file:
                 file.writelines(f"{seen}\t{message}\n" for message in messages)

@@ -49,16 +49,17 @@ def changed(options: Options, changes: Mapping[str, object]) -> Options:
         UnknownName: There is no such option; the message names the nearest three.
         InputError: A value is of the wrong kind, or not among the choices.
     """
-    result: Any = options
     known = flat(options)
-    for name, value in _unnested(changes, known).items():
+    wanted = _unnested(changes, known)
+    for name in wanted:
         if name not in known:
             raise UnknownName("option", name, known)
-        result = _set(result, name.split("."), name, value)
-    return result  # type: ignore[no-any-return]
+    return _set(options, wanted)
 
 
-def _unnested(changes: Mapping[str, object], known: Mapping[str, object], prefix: str = "") -> dict[str, object]:
+def _unnested(
+    changes: Mapping[str, object], known: Mapping[str, object], prefix: str = ""
+) -> dict[str, object]:
     found: dict[str, object] = {}
     for key, value in changes.items():
         name = f"{prefix}{key}".replace("-", "_")
@@ -69,12 +70,20 @@ def _unnested(changes: Mapping[str, object], known: Mapping[str, object], prefix
     return found
 
 
-def _set(options: Any, path: list[str], name: str, value: object) -> Any:
-    head, *rest = path
-    if rest:
-        return replace(options, **{head: _set(getattr(options, head), rest, name, value)})
-    wanted = get_type_hints(type(options))[head]
-    return replace(options, **{head: _fitting(name, value, wanted)})
+def _set(options: Options, changes: Mapping[str, object], prefix: str = "") -> Options:
+    """Change all options of a dataclass at once, inner ones first, so that only the whole is checked."""
+    hints = get_type_hints(type(options))
+    parts: dict[str, dict[str, object]] = {}
+    values: dict[str, Any] = {}
+    for name, value in changes.items():
+        head, _, rest = name.partition(".")
+        if rest:
+            parts.setdefault(head, {})[rest] = value
+        else:
+            values[head] = _fitting(prefix + head, value, hints[head])
+    for head, inner in parts.items():
+        values[head] = _set(getattr(options, head), inner, f"{prefix}{head}.")
+    return replace(options, **values)  # type: ignore[type-var]
 
 
 def _fitting(name: str, value: object, wanted: Any) -> object:
@@ -94,7 +103,9 @@ def _fitting(name: str, value: object, wanted: Any) -> object:
         # YAML reads a bare `no` as False, a bare `off` too.
         named = {False: "no", True: "yes"}.get(value, value) if isinstance(value, bool) else value
         for choice in (value, named):
-            if choice in choices and isinstance(choice, bool) == any(choice is item for item in (True, False)):
+            if choice in choices and isinstance(choice, bool) == any(
+                choice is item for item in (True, False)
+            ):
                 return choice
         if isinstance(named, str):
             raise UnknownName(f"value of {name}", named, [str(choice) for choice in choices])
@@ -108,9 +119,16 @@ def _fitting(name: str, value: object, wanted: Any) -> object:
             return float(value)  # YAML reads 2e-4, which has no point, as a word
         except ValueError:
             pass
-    elif wanted is int and isinstance(value, int | float) and not isinstance(value, bool) and value == int(value):
+    elif (
+        wanted is int
+        and isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and value == int(value)
+    ):
         return int(value)
-    elif isinstance(wanted, type) and isinstance(value, wanted) and (wanted is bool) == isinstance(value, bool):
+    elif (
+        isinstance(wanted, type) and isinstance(value, wanted) and (wanted is bool) == isinstance(value, bool)
+    ):
         return value
     raise InputError(f"{name} is {value!r}, but it must be {_described(wanted)}; see the recipe's --help")
 

@@ -179,7 +179,9 @@ class Data(ABC):
         """The examples that are never learned from; None when there are none."""
 
     @abstractmethod
-    def stream(self, *, batch: int, seed: int, rank: int, world: int, start: int, workers: int) -> Iterator[Batch]:
+    def stream(
+        self, *, batch: int, seed: int, rank: int, world: int, start: int, workers: int
+    ) -> Iterator[Batch]:
         """Draw batches without end, in an order that only ``seed`` and ``start`` decide.
 
         Args:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 from retouch.errors import Cancelled
 
@@ -21,21 +22,26 @@ class Stop:
 
     Args:
         signal: the signal's name, None while nobody did.
+        error: what the caller's callback raised, or a run that broke down; None while neither did.
     """
 
     signal: str | None = None
+    error: BaseException | None = None
 
     @property
     def wanted(self) -> bool:
         """Whether the run shall stop."""
-        return self.signal is not None
+        return self.signal is not None or self.error is not None
 
-    def raise_cancelled(self, run: Path, seen: int, total: int) -> None:
-        """End the run; the loop writes a checkpoint on the way out.
+    def raise_cancelled(self, run: Path, seen: int, total: int) -> NoReturn:
+        """End the run.
 
         Raises:
-            Cancelled: Always.
+            Cancelled: The user asked for it, here or at another process.
+            BaseException: What stopped this process, when that is something else.
         """
+        if self.error is not None:
+            raise self.error
         raise Cancelled(
             f"stopped by {self.signal or 'another process'} after {seen:,} of {total:,} images; "
             f"go on with: retouch train --resume {run}"

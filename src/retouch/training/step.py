@@ -75,9 +75,7 @@ class Stepper:
         called = {name: self._compiled(network) for name, network in networks.items()}
         self.called = called
         self.precision = autocast_type(self.engine.precision, group.device)
-        self.movers = [
-            self._mover(turn, settings, called, memory) for turn, settings in recipe.turns()
-        ]
+        self.movers = [self._mover(turn, settings, called, memory) for turn, settings in recipe.turns()]
 
     def _compiled(self, network: nn.Module) -> nn.Module:
         if self.engine.compile == "no":
@@ -172,7 +170,9 @@ class Stepper:
         parts: int,
         last: bool,
     ) -> None:
-        wait = mover.losses.no_sync() if isinstance(mover.losses, DistributedDataParallel) and not last else None
+        wait = (
+            mover.losses.no_sync() if isinstance(mover.losses, DistributedDataParallel) and not last else None
+        )
         with wait or nullcontext():
             with self.autocast():
                 # With accumulation the pass is made anew in every turn: keeping the graphs of all

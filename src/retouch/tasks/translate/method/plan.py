@@ -24,7 +24,7 @@ from retouch.tasks.translate.method.operations import (
     Sum,
     TransposedConvolution,
 )
-from retouch.tasks.translate.network.layers import Blur
+from retouch.tasks.translate.network.layers import Blur, Tanh
 from retouch.tasks.translate.network.resnet import BorderedConv
 
 
@@ -161,6 +161,7 @@ _MODULES: dict[type[nn.Module], Callable[[Any], Operation]] = {
     nn.ConvTranspose2d: _transposed,
     Blur: _blur,
     nn.Upsample: lambda _: BilinearDoubling(),
+    Tanh: Pointwise,
 }
 
 
@@ -172,7 +173,6 @@ def _leaky(node: fx.Node) -> Operation:
 _FUNCTIONS: dict[Any, Callable[[fx.Node], Operation]] = {
     F.relu: lambda _: Pointwise(F.relu),
     F.leaky_relu: _leaky,
-    torch.tanh: lambda _: Pointwise(torch.tanh),
     torch.cat: lambda _: Concatenation(),
     operator.add: lambda _: Sum(),
 }

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from retouch.errors import InputError
-from retouch.tasks.translate.network.layers import Norm, Upsampling, initialise, needs_bias
+from retouch.tasks.translate.network.layers import Norm, Tanh, Upsampling, initialise, needs_bias
 from retouch.tasks.translate.network.unet import Down, Up
 
 
 class FCN(nn.Module):
     """Translate a picture through a narrow middle, with nothing that goes around it.
 
-    The plain generator that the pix2pix paper compares the U-Net with. "Large" is the paper's:
-    depth 8, width 64. "Small" is depth 4, width 32: its middle keeps 1/16 of the size, so that it
-    still tells where things are.
+    The plain generator that the pix2pix paper compares the U-Net with. "Large" is the paper's,
+    of depth 8. "Small" is of depth 4: its middle keeps 1/16 of the size, so that it still tells
+    where things are.
 
     Args:
         input_channels: channels of the photo.
@@ -28,7 +27,8 @@ class FCN(nn.Module):
         bias: give normalised convolutions a bias; None: when the norm is not batch norm.
 
     Source: Isola et al. 2017, arXiv:1611.07004, sections 3.2.1 and 6.1.1.
-    Departs: none.
+    Departs:
+        As the U-Net: no normalisation of the innermost map, no dropout right after it.
     """
 
     def __init__(
@@ -71,6 +71,7 @@ class FCN(nn.Module):
             )
             for level in reversed(range(depth))
         )
+        self.tanh = Tanh()
         initialise(self)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -79,4 +80,5 @@ class FCN(nn.Module):
             x = down(x)
         for up in self.up:
             x = up(x)
-        return torch.tanh(x)
+        out: Tensor = self.tanh(x)
+        return out

@@ -43,8 +43,8 @@ def needs_bias(norm: Norm, bias: bool | None) -> bool:
 
     Args:
         norm: the normalisation that follows.
-        bias: the caller's wish; None for the rule of the pix2pix code, where only batch
-            normalisation, which has a shift itself, goes without.
+        bias: the caller's wish; None for the rule that only batch normalisation, which has a shift
+            itself, goes without.
 
     Returns:
         Whether to give the convolution a bias.
@@ -70,6 +70,17 @@ def initialise(network: nn.Module, gain: float = 0.02, *, generator: torch.Gener
         elif isinstance(module, nn.BatchNorm2d | nn.InstanceNorm2d) and module.weight is not None:
             nn.init.normal_(module.weight, 1.0, gain, generator=generator)
             nn.init.zeros_(module.bias)
+
+
+class Tanh(nn.Module):
+    """Bring a generator's last map to (-1, 1), in float32 at least.
+
+    In bfloat16 tanh is 1 from 3.5 on, and has no slope left to learn from.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map any shape to the same shape."""
+        return torch.tanh(x.float() if x.dtype in (torch.bfloat16, torch.float16) else x)
 
 
 class Blur(nn.Module):
@@ -130,7 +141,7 @@ class HalvingConv(nn.Conv2d):
         super().__init__(inner, outer, 4, stride=2, padding=1, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map ``(B, inner, H, W)`` to ``(B, outer, H/2, W/2)``."""
+        """Map ``(B, inner, H, W)`` to ``(B, outer, ⌊H/2⌋, ⌊W/2⌋)``."""
         if not _multiplies(x, self.weight):
             return super().forward(x)
         B, C, H, W = x.shape
@@ -138,7 +149,7 @@ class HalvingConv(nn.Conv2d):
         columns = patches.transpose(0, 1).reshape(16 * C, -1)
         out = self.weight.reshape(self.out_channels, -1) @ columns
         out = out.reshape(self.out_channels, B, H // 2, W // 2).transpose(0, 1)
-        return out if self.bias is None else out + self.bias[:, None, None]
+        return out if self.bias is None else out + self.bias.to(out.dtype)[:, None, None]
 
 
 class DoublingConv(nn.ConvTranspose2d):
@@ -161,7 +172,7 @@ class DoublingConv(nn.ConvTranspose2d):
         columns = self.weight.reshape(C, -1).t() @ x.transpose(0, 1).reshape(C, -1)
         patches = columns.reshape(-1, B, H * W).transpose(0, 1)  # (B, 16·outer, H·W)
         out = F.fold(patches, (2 * H, 2 * W), 4, padding=1, stride=2)
-        return out if self.bias is None else out + self.bias[:, None, None]
+        return out if self.bias is None else out + self.bias.to(out.dtype)[:, None, None]
 
 
 def _multiplies(x: Tensor, weight: Tensor) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -12,6 +11,7 @@ from retouch.tasks.translate.network.layers import (
     Blur,
     Downsampling,
     Norm,
+    Tanh,
     Upsampling,
     initialise,
     needs_bias,
@@ -124,6 +124,7 @@ class ResNet(nn.Module):
             for inner in (4 * width, 2 * width)
         )
         self.head = BorderedConv(width, output_channels, 7, border=border, bias=True)
+        self.tanh = Tanh()
         initialise(self)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -135,4 +136,5 @@ class ResNet(nn.Module):
             x = block(x)
         for up in self.up:
             x = up(x)
-        return torch.tanh(self.head(x))
+        out: Tensor = self.tanh(self.head(x))
+        return out

@@ -10,6 +10,7 @@ from retouch.errors import InputError
 from retouch.tasks.translate.network.layers import (
     HalvingConv,
     Norm,
+    Tanh,
     Upsampling,
     initialise,
     needs_bias,
@@ -69,6 +70,8 @@ class UNet(nn.Module):
     Departs:
         The innermost map is not normalised, as in the authors' code (the paper's first version
         normalised it, which at batch 1 is zero).
+        Dropout follows the decoder's second to fourth layer, as in the authors' PyTorch code (in the
+        paper, the first to third).
     """
 
     def __init__(
@@ -112,6 +115,7 @@ class UNet(nn.Module):
             )
             for level in reversed(range(depth))
         )
+        self.tanh = Tanh()
         initialise(self)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -125,4 +129,5 @@ class UNet(nn.Module):
             x = up(x)
             if skips:
                 x = torch.cat([skips.pop(), x], 1)
-        return torch.tanh(x)
+        out: Tensor = self.tanh(x)
+        return out

@@ -45,6 +45,17 @@ class Colourise(Pix2Pix):
         Pix2Pix.__post_init__(self)
         if self.pictures.direction != "AtoB":
             raise InputError("colourisation goes from gray to colour; leave pictures.direction at AtoB")
+        if "color" in self.game.augment:
+            raise InputError(
+                f"game.augment is {self.game.augment!r}, and color changes red, green and blue, which a "
+                "network that makes a* and b* has not; use any of translation and cutout"
+            )
+
+    @classmethod
+    def presets(cls) -> dict[str, dict[str, object]]:
+        """Name sets of options."""
+        known = Pix2Pix.presets()
+        return known | {"modern": known["modern"] | {"game.augment": "translation,cutout"}}
 
     def data(self, source: str) -> Data:
         """Open the pictures."""
@@ -73,7 +84,7 @@ def lab_of(rgb: Tensor) -> Tensor:
         ``(B, 3, H, W)``: L 0…100, a and b about −110…110.
     """
     linear = torch.where(rgb > 0.04045, ((rgb + 0.055) / 1.055).clamp_min(0.0) ** 2.4, rgb / 12.92)
-    xyz = torch.einsum("ij,bjhw->bihw", _matrix(rgb), linear) / _white(rgb)
+    xyz = _mixed(_matrix(rgb), linear) / _white(rgb)
     f = torch.where(xyz > 0.008856, xyz.clamp_min(1e-8) ** (1.0 / 3.0), 7.787 * xyz + 16.0 / 116.0)
     x, y, z = f.unbind(1)
     return torch.stack([116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)], 1)
@@ -92,9 +103,15 @@ def rgb_of(lab: Tensor) -> Tensor:
     y = (light + 16.0) / 116.0
     f = torch.stack([y + a / 500.0, y, y - b / 200.0], 1)
     xyz = torch.where(f > 0.2068966, f**3, (f - 16.0 / 116.0) / 7.787) * _white(lab)
-    linear = torch.einsum("ij,bjhw->bihw", torch.linalg.inv(_matrix(lab)), xyz)
+    linear = _mixed(torch.linalg.inv(_matrix(lab)), xyz)
     curved = 1.055 * linear.clamp_min(1e-8) ** (1.0 / 2.4) - 0.055
     return torch.where(linear > 0.0031308, curved, 12.92 * linear).clamp(0.0, 1.0)
+
+
+def _mixed(matrix: Tensor, channels: Tensor) -> Tensor:
+    # Validation runs under autocast, and bfloat16 has fewer levels than a picture.
+    with torch.autocast(channels.device.type, enabled=False):
+        return torch.einsum("ij,bjhw->bihw", matrix, channels)
 
 
 def _matrix(like: Tensor) -> Tensor:

@@ -15,8 +15,15 @@ from retouch import metrics
 from retouch.errors import InputError
 from retouch.losses import augmented, deceiving, gradient_penalty, judging, r1_penalty
 from retouch.tasks.translate.recipe import examples
-from retouch.tasks.translate.recipe.judging import Results, applied, panel
-from retouch.tasks.translate.recipe.parts import Discriminator, Game, Generator, Pictures, check_critic
+from retouch.tasks.translate.recipe.judging import Results, applied, likeness, panel
+from retouch.tasks.translate.recipe.parts import (
+    Discriminator,
+    Game,
+    Generator,
+    Pictures,
+    bare,
+    check_critic,
+)
 from retouch.tasks.translate.recipe.pix2pix import R1_EVERY
 from retouch.tasks.translate.recipe.pool import ImagePool
 from retouch.training import (
@@ -101,13 +108,17 @@ class CycleGAN(Recipe):
         """Refuse what contradicts itself."""
         check_critic(self.game, self.discriminator)
         if not self.game.weight:
-            raise InputError("a CycleGAN without its adversarial loss learns nothing; give game.weight above 0")
+            raise InputError(
+                "a CycleGAN without its adversarial loss learns nothing; give game.weight above 0"
+            )
         if self.discriminator.conditional:
             raise InputError(
                 "a CycleGAN has no pairs to show its discriminators; leave discriminator.conditional off"
             )
         if self.game.feature_matching:
-            raise InputError("feature matching needs pairs, which a CycleGAN has not; set game.feature_matching 0")
+            raise InputError(
+                "feature matching needs pairs, which a CycleGAN has not; set game.feature_matching 0"
+            )
 
     @classmethod
     def presets(cls) -> dict[str, dict[str, object]]:
@@ -190,9 +201,9 @@ class CycleGAN(Recipe):
             fake = augmented(pool.swapped(shared[kind].detach()), self.game.augment)
             terms[f"judging_{kind}"] = judging(self.game.kind, judge(real), judge(fake))
             if self.game.kind == "wgan-gp":
-                terms[f"penalty_{kind}"] = self.game.penalty * gradient_penalty(judge, real, fake)
+                terms[f"penalty_{kind}"] = self.game.penalty * gradient_penalty(bare(judge), real, fake)
             if self.game.r1 and memory.steps % R1_EVERY == 0:
-                terms[f"r1_{kind}"] = R1_EVERY * self.game.r1 * r1_penalty(judge, real)
+                terms[f"r1_{kind}"] = R1_EVERY * self.game.r1 * r1_penalty(bare(judge), real)
         memory.steps += 1
         return terms
 
@@ -207,25 +218,25 @@ class CycleGAN(Recipe):
             ways = self._translated(there, back, data, device)
         figures: dict[str, float] = {}
         for way, (found, again) in ways.items():
-            figures[f"swd_{way}"] = metrics.sliced_wasserstein(
-                found.outputs, found.targets, projections=256, normalise="reference"
-            )
+            figures |= {f"{name}_{way}": value for name, value in likeness(found).items()}
             figures[f"cycle_{way}"] = metrics.mean_absolute_difference(again, found.inputs).mean().item()
-        figures["swd"] = 0.5 * (figures["swd_a_to_b"] + figures["swd_b_to_a"])
+        if "swd_a_to_b" in figures:
+            figures["swd"] = 0.5 * (figures["swd_a_to_b"] + figures["swd_b_to_a"])
         first = ways["a_to_b"][0]
         return Evaluation(
             figures,
             {f"validation_{way}": panel(found) for way, (found, _) in ways.items()},
             outputs=first.outputs,
             targets=None,
-            protocol=f"{self.pictures.size} px; SWD 7×7 patches, 256 projections, normalised by the reference",
+            protocol=f"{self.pictures.size} px; SWD 7×7 patches, 256 projections, "
+            "normalised by the reference",
             count=len(first.outputs),
         )
 
     def _translated(
         self, there: nn.Module, back: nn.Module, data: Data, device: torch.device
     ) -> dict[str, tuple[Results, Tensor]]:
-        """Apply both generators to the validation examples; the real pictures of the other set are the targets."""
+        """Apply both generators to the validation examples; the targets are the other set."""
 
         def both() -> Iterator[tuple[Tensor, ...]]:
             for batch in islice(data.ordered(1), examples.VALIDATION):
@@ -242,6 +253,8 @@ class CycleGAN(Recipe):
 
     def card(self, product: str) -> Card:
         """Describe one of the generators."""
+        # With pictures.direction BtoA, what is called a here is the second set of the source.
+        forth = (product == "a_to_b") == (self.pictures.direction == "AtoB")
         return Card(
             name=f"{self.name}-{product.replace('_', '-')}",
             task=self.task,
@@ -252,7 +265,7 @@ class CycleGAN(Recipe):
                 "inference": "eval",
                 "dropout": False,
                 "colour": "rgb",
-                "direction": "AtoB" if product == "a_to_b" else "BtoA",
+                "direction": "AtoB" if forth else "BtoA",
                 "trained_size": self.pictures.size,
             },
             paper="arXiv:1703.10593",

@@ -65,13 +65,12 @@ def paired(source: str, pictures: Pictures) -> Drawn:
     Returns:
         Batches with ``input`` and ``target``.
     """
-    load = pictures.load_size or "paper"
     train = data.pairs(
         source,
         "train",
         augment=True,
         size=pictures.size,
-        load_size=load,
+        load_size=pictures.loaded,
         flip=pictures.flip,
         jitter=pictures.jitter,
         direction=pictures.direction,
@@ -90,13 +89,12 @@ def unpaired(source: str, pictures: Pictures) -> Drawn:
     Returns:
         Batches with ``a`` and ``b``.
     """
-    load = pictures.load_size or "paper"
     train = data.unpaired(
         source,
         "train",
         augment=True,
         size=pictures.size,
-        load_size=load,
+        load_size=pictures.loaded,
         flip=pictures.flip,
         jitter=pictures.jitter,
         direction=pictures.direction,
@@ -115,13 +113,12 @@ def alone(source: str, pictures: Pictures) -> Drawn:
     Returns:
         Batches with ``image``.
     """
-    load = pictures.load_size or "paper"
     train = data.singles(
         source,
         "train",
         augment=True,
         size=pictures.size,
-        load_size=load,
+        load_size=pictures.loaded,
         flip=pictures.flip,
         jitter=pictures.jitter,
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,6 +20,12 @@ as the pix2pix paper does at test time."""
 
 ROWS = 4
 """Examples shown in a panel."""
+
+CLOSE = 1.01
+"""How many times the lowest error still counts as the lowest: chance must not decide."""
+
+Measuring = (nn.BatchNorm2d, nn.SyncBatchNorm)
+"""The layers that keep statistics."""
 
 
 @contextmanager
@@ -36,7 +43,7 @@ def applied(network: nn.Module, inference: Inference, *, dropout: bool = False) 
     for module in network.modules():
         if isinstance(module, nn.Dropout) and dropout:
             module.train()
-        if isinstance(module, nn.BatchNorm2d) and inference == "batch":
+        if isinstance(module, Measuring) and inference == "batch":
             # Without statistics of its own, batch norm measures what it is given.
             statistics[module] = (module.running_mean, module.running_var)
             module.running_mean = module.running_var = None
@@ -80,6 +87,11 @@ def results(triples: Iterable[tuple[Tensor, Tensor, Tensor]], limit: int) -> Res
     return Results(inputs, outputs, targets)
 
 
+def exactly() -> AbstractContextManager[object]:
+    """Measure in float32 although the engine validates under autocast; results are on the CPU."""
+    return torch.autocast("cpu", enabled=False)
+
+
 def fidelity(found: Results, prefix: str = "") -> dict[str, float]:
     """Compare outputs with their targets, picture by picture.
 
@@ -91,11 +103,12 @@ def fidelity(found: Results, prefix: str = "") -> dict[str, float]:
         Means of l1, psnr (dB) and ssim.
     """
     outputs = torch.round(found.outputs * 255) / 255
-    return {
-        f"{prefix}l1": metrics.mean_absolute_difference(outputs, found.targets).mean().item(),
-        f"{prefix}psnr": metrics.psnr(outputs, found.targets).mean().item(),
-        f"{prefix}ssim": metrics.ssim(outputs, found.targets, dtype=torch.float32).mean().item(),
-    }
+    with exactly():
+        return {
+            f"{prefix}l1": metrics.mean_absolute_difference(outputs, found.targets).mean().item(),
+            f"{prefix}psnr": metrics.psnr(outputs, found.targets).mean().item(),
+            f"{prefix}ssim": metrics.ssim(outputs, found.targets, dtype=torch.float32).mean().item(),
+        }
 
 
 def likeness(found: Results) -> dict[str, float]:
@@ -109,7 +122,11 @@ def likeness(found: Results) -> dict[str, float]:
     """
     if min(found.outputs.shape[-2:]) < 16:
         return {}
-    return {"swd": metrics.sliced_wasserstein(found.outputs, found.targets, projections=256, normalise="reference")}
+    with exactly():
+        distance = metrics.sliced_wasserstein(
+            found.outputs, found.targets, projections=256, normalise="reference"
+        )
+    return {"swd": distance}
 
 
 def panel(found: Results) -> Tensor:
@@ -121,9 +138,10 @@ def panel(found: Results) -> Tensor:
     Returns:
         ``(3, rows·H, 3·W)`` in [0, 1].
     """
-    columns = [pictures[:ROWS].flatten(0, 0) for pictures in (found.inputs, found.outputs, found.targets)]
-    rows = [torch.cat([column[row] for column in columns], dim=2) for row in range(len(columns[0]))]
-    return torch.cat(rows, dim=1)
+    # Neighbours look alike where the pictures are frames of a film.
+    shown = torch.linspace(0, len(found.inputs) - 1, min(ROWS, len(found.inputs))).round().long()
+    columns = (found.inputs[shown], found.outputs[shown], found.targets[shown])
+    return torch.cat([torch.cat(row, dim=2) for row in zip(*columns, strict=True)], dim=1)
 
 
 def evaluated(found: Results, learned: Results | None) -> Evaluation:
@@ -156,6 +174,9 @@ def best_inference(
 ) -> tuple[dict[str, object], dict[str, dict[str, float]]]:
     """Try every way of applying a network, and choose the one that is closest to the targets.
 
+    Of ways that are as close, up to chance, it is the simplest: the statistics of the training before
+    those of the picture, and both without dropout before either with it.
+
     Args:
         network: the trained network.
         measure: applies it to the validation examples and measures l1 and more.
@@ -163,26 +184,24 @@ def best_inference(
     Returns:
         The settings of the card, and the figures of each way.
     """
-    normalised = any(isinstance(module, nn.BatchNorm2d) for module in network.modules())
+    normalised = any(isinstance(module, Measuring) for module in network.modules())
     drops = any(isinstance(module, nn.Dropout) and module.p > 0 for module in network.modules())
-    ways: list[tuple[Inference, bool]] = [("eval", False)]
-    if drops:
-        ways.append(("eval", True))
-    if normalised:
-        ways.append(("batch", False))
-        if drops:
-            ways.append(("batch", True))
+    statistics: tuple[Inference, ...] = ("eval", "batch") if normalised else ("eval",)
+    ways = [(inference, dropout) for dropout in (False, True)[: 1 + drops] for inference in statistics]
     scores: dict[str, dict[str, float]] = {}
     for inference, dropout in ways:
         with applied(network, inference, dropout=dropout):
             scores[f"{inference}{'+dropout' if dropout else ''}"] = measure()
-    # Of two ways that are as good, the first is simpler: chance must not decide for dropout.
-    best = min(scores, key=lambda name: scores[name]["l1"])
-    if scores["eval"]["l1"] <= 1.01 * scores[best]["l1"]:
-        best = "eval"
+    errors = [each["l1"] if math.isfinite(each["l1"]) else math.inf for each in scores.values()]
+    close = CLOSE * min(errors)
+    inference, dropout = next(way for way, error in zip(ways, errors, strict=True) if error <= close)
     settings: dict[str, object] = {
-        "inference": best.split("+")[0],
-        "dropout": best.endswith("+dropout"),
-        "inference_scores": {name: {key: round(value, 5) for key, value in each.items()} for name, each in scores.items()},
+        "inference": inference,
+        "dropout": dropout,
+        # JSON has no infinity, which is the PSNR of a picture that is met exactly.
+        "inference_scores": {
+            name: {key: round(value, 5) for key, value in each.items() if math.isfinite(value)}
+            for name, each in scores.items()
+        },
     }
     return settings, scores

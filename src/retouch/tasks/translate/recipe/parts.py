@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from torch import nn
 
-from retouch.errors import InputError
+from retouch.errors import InputError, UnknownName
 from retouch.losses import Adversarial
 from retouch.losses.diffaugment import KINDS
 from retouch.tasks.translate.network import FCN, Norm, PatchGAN, PixelGAN, ResNet, UNet, Upsampling
 
-GeneratorKind = Literal["unet-256", "unet-128", "unet", "resnet-9", "resnet-6", "fcn-large", "fcn-small"]
+GeneratorKind = Literal[
+    "unet-256", "unet-128", "unet", "resnet-9", "resnet-6", "fcn-large", "fcn-small", "fcn"
+]
 DiscriminatorKind = Literal["patch", "pixel"]
 
 
@@ -21,8 +24,9 @@ class Generator:
     """The network that makes the picture.
 
     Args:
-        kind: its architecture; unet with the depth below, the others with their own.
-        depth: halvings, of kind unet.
+        kind: its architecture; unet and fcn with the depth below, the others with their own (fcn-large 8,
+            fcn-small 4).
+        depth: halvings, of kinds unet and fcn.
         width: channels of its first layer.
         norm: its normalisation.
         dropout: the share of features it drops while training, where the paper drops.
@@ -66,7 +70,8 @@ class Generator:
         Args:
             channels: of the input and of the output.
         """
-        return {"unet": UNet, "fcn": FCN, "resnet": ResNet}[self.architecture](**self.sizes(channels))  # type: ignore[arg-type]
+        kinds: dict[str, Callable[..., nn.Module]] = {"unet": UNet, "fcn": FCN, "resnet": ResNet}
+        return kinds[self.architecture](**self.sizes(channels))
 
     def multiple(self) -> int:
         """Say of what the input's height and width must be multiples."""
@@ -112,7 +117,8 @@ class Game:
         kind: vanilla, least-squares, hinge or wgan-gp.
         weight: of the generator's adversarial loss; 0: no discriminator at all.
         penalty: weight of the gradient penalty; of wgan-gp only, the paper's is 10.
-        r1: weight γ of the R1 penalty; 0: none. It is computed every 16th image's step, with 16 times the weight.
+        r1: weight γ of the R1 penalty; 0: none. It is computed for every 16th batch, with 16 times the
+            weight. Of a conditional discriminator it is the slope by the input and the picture together.
         augment: DiffAugment: color, translation, cutout, with commas between; empty: none.
         feature_matching: weight of the feature-matching loss; 0: none.
     """
@@ -126,9 +132,13 @@ class Game:
 
     def __post_init__(self) -> None:
         """Refuse what does not exist."""
-        strange = [item.strip() for item in self.augment.split(",") if item.strip() and item.strip() not in KINDS]
+        if self.kind not in get_args(Adversarial):
+            raise UnknownName("adversarial loss", self.kind, get_args(Adversarial))
+        strange = {item.strip() for item in self.augment.split(",")} - {"", *KINDS}
         if strange:
-            raise InputError(f"augment names {strange[0]!r}; it can be any of {', '.join(KINDS)}, with commas")
+            raise InputError(
+                f"game.augment names {min(strange)!r}; it can be any of {', '.join(KINDS)}, with commas"
+            )
 
 
 @dataclass(frozen=True)
@@ -149,6 +159,11 @@ class Pictures:
     jitter: float = 0.0
     direction: Literal["AtoB", "BtoA"] = "AtoB"
 
+    @property
+    def loaded(self) -> int | Literal["paper"]:
+        """The side before the square is cut, as :mod:`retouch.data` names it."""
+        return self.load_size or "paper"
+
 
 def check_critic(game: Game, judge: Discriminator) -> None:
     """Refuse a gradient penalty on a critic whose pictures in a batch see one another.
@@ -161,3 +176,14 @@ def check_critic(game: Game, judge: Discriminator) -> None:
             "wgan-gp needs a critic without batch normalisation, whose slope is not that of one picture; "
             "add --discriminator.norm instance or none"
         )
+
+
+def bare(judge: nn.Module) -> PatchGAN | PixelGAN:
+    """Find the discriminator inside what torch.compile makes of it.
+
+    Its maps are not to be had from outside, and the slope of a slope, which penalties need, not at all.
+    """
+    inner = getattr(judge, "_orig_mod", judge)
+    if not isinstance(inner, PatchGAN | PixelGAN):
+        raise TypeError(f"a {type(inner).__name__} is no discriminator of this task")
+    return inner

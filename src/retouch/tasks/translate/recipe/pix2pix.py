@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from retouch.errors import InputError
 from retouch.losses import (
     augmented,
     deceiving,
@@ -19,7 +20,6 @@ from retouch.losses import (
     judging,
     r1_penalty,
 )
-from retouch.tasks.translate.network import PatchGAN, PixelGAN
 from retouch.tasks.translate.recipe import examples
 from retouch.tasks.translate.recipe.judging import (
     Inference,
@@ -30,7 +30,14 @@ from retouch.tasks.translate.recipe.judging import (
     fidelity,
     results,
 )
-from retouch.tasks.translate.recipe.parts import Discriminator, Game, Generator, Pictures, check_critic
+from retouch.tasks.translate.recipe.parts import (
+    Discriminator,
+    Game,
+    Generator,
+    Pictures,
+    bare,
+    check_critic,
+)
 from retouch.tasks.translate.recipe.pool import ImagePool
 from retouch.training import (
     Batch,
@@ -46,7 +53,7 @@ from retouch.training import (
 from retouch.weights import Card
 
 R1_EVERY = 16
-"""Steps between two R1 penalties (Karras et al. 2020, arXiv:1912.04958, appendix B)."""
+"""Batches between two R1 penalties (Karras et al. 2020, arXiv:1912.04958, appendix B)."""
 
 
 class Past:
@@ -107,6 +114,12 @@ class Pix2Pix(Recipe):
     def __post_init__(self) -> None:
         """Refuse what contradicts itself."""
         check_critic(self.game, self.discriminator)
+        if not self.game.weight and not self.l1:
+            raise InputError("l1 and game.weight are both 0, which leaves nothing to learn; give one of them")
+        if self.game.feature_matching and not self.game.weight:
+            raise InputError(
+                "feature matching needs a discriminator; give game.weight above 0, or game.feature_matching 0"
+            )
 
     @classmethod
     def presets(cls) -> dict[str, dict[str, object]]:
@@ -180,25 +193,38 @@ class Pix2Pix(Recipe):
         if not self.game.weight:
             return terms
         judge = networks["discriminator"]
-        seen = augmented(self._shown(batch["input"], made), self.game.augment)
-        terms["deceiving"] = self.game.weight * deceiving(self.game.kind, judge(seen))
         if self.game.feature_matching:
-            maps = _bare(judge).features
-            with torch.no_grad():
-                real = maps(self._shown(batch["input"], target))
-            terms["feature_matching"] = self.game.feature_matching * feature_matching(real, maps(seen))
+            return terms | self._matched(judge, batch["input"], made, target)
+        seen = self._augmented(self._shown(batch["input"], made))
+        terms["deceiving"] = self.game.weight * deceiving(self.game.kind, judge(seen))
         return terms
+
+    def _matched(
+        self, judge: nn.Module, condition: Tensor, made: Tensor, target: Tensor
+    ) -> dict[str, Tensor]:
+        # In one stack, so that chance changes the made picture as it changes the target.
+        channels = (self.channels[0], self.channels[1], self.channels[1])
+        stack = torch.cat([condition, made.to(condition.dtype), target], 1)
+        stack = augmented(stack, self.game.augment, channels=channels)
+        condition, made, target = torch.split(stack, list(channels), dim=1)
+        *fake, logits = bare(judge).features(self._shown(condition, made))
+        with torch.no_grad():
+            *real, _ = bare(judge).features(self._shown(condition, target))
+        return {
+            "deceiving": self.game.weight * deceiving(self.game.kind, logits),
+            "feature_matching": self.game.feature_matching * feature_matching(real, fake),
+        }
 
     def _judged(self, judge: nn.Module, batch: Batch, made: Tensor, memory: Memory) -> dict[str, Tensor]:
         if not isinstance(memory, Past):
             raise TypeError(f"the memory of {self.name} is a {type(memory).__name__}, not one of its own")
-        real = augmented(self._shown(batch["input"], batch["target"]), self.game.augment)
-        fake = augmented(memory.pool.swapped(self._shown(batch["input"], made)), self.game.augment)
+        real = self._augmented(self._shown(batch["input"], batch["target"]))
+        fake = self._augmented(memory.pool.swapped(self._shown(batch["input"], made)))
         terms = {"judging": judging(self.game.kind, judge(real), judge(fake))}
         if self.game.kind == "wgan-gp":
-            terms["penalty"] = self.game.penalty * gradient_penalty(judge, real, fake)
+            terms["penalty"] = self.game.penalty * gradient_penalty(bare(judge), real, fake)
         if self.game.r1 and memory.steps % R1_EVERY == 0:
-            terms["r1"] = R1_EVERY * self.game.r1 * r1_penalty(judge, real)
+            terms["r1"] = R1_EVERY * self.game.r1 * r1_penalty(bare(judge), real)
         memory.steps += 1
         return terms
 
@@ -206,13 +232,17 @@ class Pix2Pix(Recipe):
         picture = picture.to(condition.dtype)
         return torch.cat([condition, picture], 1) if self.discriminator.conditional else picture
 
+    def _augmented(self, shown: Tensor) -> Tensor:
+        channels = self.channels if self.discriminator.conditional else self.channels[1:]
+        return augmented(shown, self.game.augment, channels=channels)
+
     def products(self) -> tuple[str, ...]:
         """Editing uses the generator."""
         return ("generator",)
 
     @property
     def inference(self) -> Inference:
-        """How the network is applied until evidence decides: as the paper does, where it trains as the paper."""
+        """How the network is applied until evidence decides: by the paper where trained by the paper."""
         return "batch" if self.generator.norm == "batch" and self.engine.batch == 1 else "eval"
 
     def validate(self, networks: Networks, data: Data, device: torch.device) -> Evaluation:
@@ -270,9 +300,7 @@ class Pix2Pix(Recipe):
             paper="arXiv:1611.07004",
         )
 
-    def conclude(
-        self, networks: Networks, data: Data, device: torch.device
-    ) -> dict[str, dict[str, object]]:
+    def conclude(self, networks: Networks, data: Data, device: torch.device) -> dict[str, dict[str, object]]:
         """Choose by validation whose statistics batch norm uses, and whether dropout stays on."""
         network = networks["generator"]
 
@@ -287,12 +315,3 @@ class Pix2Pix(Recipe):
 
 def _rgb(picture: Tensor) -> Tensor:
     return picture.expand(-1, 3, -1, -1) if picture.shape[1] == 1 else picture
-
-
-def _bare(judge: nn.Module) -> PatchGAN | PixelGAN:
-    """Find the discriminator inside what torch.compile makes of it."""
-    inner = getattr(judge, "_orig_mod", judge)
-    if not isinstance(inner, PatchGAN | PixelGAN):
-        raise TypeError(f"feature matching needs the maps of a discriminator, and this is {type(inner).__name__}")
-    return inner
-

@@ -15,7 +15,7 @@ from retouch import data as pictures_of
 from retouch import metrics
 from retouch.metrics.palettes import CAMVID, FACADES, VOID
 from retouch.tasks.translate.recipe.examples import VALIDATION, Drawn
-from retouch.tasks.translate.recipe.judging import Results, panel
+from retouch.tasks.translate.recipe.judging import Results, applied, panel
 from retouch.tasks.translate.recipe.parts import Pictures
 from retouch.training import (
     Batch,
@@ -72,7 +72,7 @@ class Segmentation(Recipe):
             "train",
             augment=True,
             size=size,
-            load_size=self.pictures.load_size or "paper",
+            load_size=self.pictures.loaded,
             flip=self.pictures.flip,
             jitter=self.pictures.jitter,
             direction=direction,
@@ -123,7 +123,8 @@ class Segmentation(Recipe):
         shown: list[tuple[Tensor, Tensor, Tensor]] = []
         count = 0
         for batch in islice(self._batches(data, device), VALIDATION):
-            guess = network(batch["input"]).argmax(dim=1)
+            with applied(network, "eval"):
+                guess = network(batch["input"]).argmax(dim=1)
             confusion += metrics.confusion_matrix(guess.cpu(), batch["labels"].cpu(), palette.classes)
             count += len(guess)
             if len(shown) < 4:

@@ -1,0 +1,88 @@
+"""Every published run can be started from its file, and its weights can be opened again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from retouch import catalog
+from retouch.cli import main
+from retouch.cli.recipes import read_config
+from retouch.training import Recipe, changed, named
+
+FOLDER = Path(__file__).parents[1] / "experiments"
+FILES = sorted(FOLDER.glob("*.yaml"))
+every_file = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+
+
+def recipe_of(file: Path) -> Recipe:
+    options, record = read_config(file)
+    return changed(named(catalog.recipes(), record["recipe"])(), options)
+
+
+@every_file
+def test_the_command_in_its_head_starts_it(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = file.read_text().splitlines()
+    heads = {line[2:].split(":")[0]: line for line in lines if line.startswith("# ") and ":" in line}
+    assert {"Command", "Judged by", "Hardware", "Hours", "Expected"} <= set(heads)
+    words = heads["Command"].split()[2:]
+    assert words[:2] == ["retouch", "train"]
+    assert words[2:4] == ["--config", f"experiments/{file.name}"]
+    assert words[6:] == ["--out", f"runs/{file.stem}"]
+    assert f"retouch evaluate runs/{file.stem}/best.safetensors" in heads["Judged by"]
+    ours = [
+        "train",
+        "--config",
+        str(file),
+        "--data",
+        "synthetic:facades?count=3&size=32",
+        "--dry-run",
+        "--json",
+    ]
+    assert main(ours) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["options"]["engine.images"] == facts["images"] > 0
+    assert facts["recipe"] == recipe_of(file).name
+
+
+@every_file
+def test_its_networks_take_its_pictures_and_open_again(file: Path) -> None:
+    recipe = recipe_of(file)
+    builders: dict[str, Callable[..., torch.nn.Module]] = {
+        item.name: item.build for item in catalog.architectures()
+    }
+    with torch.device("meta"):
+        trained = recipe.networks()
+        for product in recipe.products():
+            card = recipe.card(product)
+            again = builders[card.architecture](**card.sizes)
+            assert shapes(again) == shapes(trained[product])
+            size = card.settings["trained_size"]
+            assert isinstance(size, int)
+            channels = card.sizes.get("input_channels", 3)
+            assert isinstance(channels, int)
+            made = trained[product](torch.zeros(recipe.engine.batch, channels, size, size))
+            assert made.shape[2:] == (size, size)
+
+
+def shapes(network: torch.nn.Module) -> dict[str, torch.Size]:
+    return {name: value.shape for name, value in network.state_dict().items()}
+
+
+def test_the_table_lists_every_run() -> None:
+    table = (FOLDER / "README.md").read_text()
+    listed = [line.split("`")[1] for line in table.splitlines() if line.startswith("| `")]
+    assert sorted(listed) == sorted(file.stem for file in FILES)
+
+
+def test_the_paper_s_comparisons_differ_in_one_thing() -> None:
+    whole, bare = (read_config(FOLDER / f"camvid-{name}.yaml")[0] for name in ("l1-cgan", "l1"))
+    assert bare == whole | {"game.weight": 0.0}
+    assert read_config(FOLDER / "camvid-cgan.yaml")[0] == whole | {"l1": 0.0}
+    flat = read_config(FOLDER / "camvid-fcn-l1-cgan.yaml")[0]
+    assert flat == whole | {"generator.kind": "fcn", "generator.depth": 7}, "the U-Net's own depth"
+    assert read_config(FOLDER / "camvid-fcn-l1.yaml")[0] == flat | {"game.weight": 0.0}
