@@ -94,6 +94,8 @@ def test_flat_results_are_reported_once_and_by_their_own_name() -> None:
     assert "every result is one flat colour" in message
     assert evaluate(Watchdogs(), flat, flat) == []
     assert evaluate(Watchdogs(), flat, scenes(6, 1), times=2) == []
+    young = Watchdogs()
+    assert [young.look(10 * i, {"validation_l1": 0.2}, flat) for i in range(1, 9)] == [[]] * 8
 
 
 def test_collapse_is_reported() -> None:
@@ -119,7 +121,7 @@ def test_inverted_brightness_is_reported() -> None:
         "bright and dark are exchanged: the brightness of results and targets correlates by -1.00" in message
     )
     dogs = Watchdogs()
-    found = [dogs.look(i, {"validation_l1": 0.2}, 1 - targets, inputs=targets) for i in range(6)]
+    found = [dogs.look(1000 + i, {"validation_l1": 0.2}, 1 - targets, inputs=targets) for i in range(6)]
     assert [len(messages) for messages in found] == [0, 0, 1, 0, 0, 0]
 
 

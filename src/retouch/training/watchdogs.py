@@ -41,6 +41,7 @@ class Limits:
         variety: least variation across outputs, as a part of the variation across targets.
         inverted: correlation of the output's and the target's brightness below which it is inverted.
         evaluations: evaluations in a row in which outputs must be suspicious.
+        youth: images before which outputs may be anything.
         overfit_window: evaluations that are averaged when looking for overfitting.
         overfit_rise: least worsening of a validation metric from its best average, as a part of it.
     """
@@ -53,6 +54,7 @@ class Limits:
     variety: float = 0.10
     inverted: float = -0.3
     evaluations: int = 3
+    youth: int = 1000
     overfit_window: int = 4
     overfit_rise: float = 0.05
 
@@ -104,7 +106,7 @@ class Watchdogs:
             found += [*self._discriminators(means), *self._waiting(means)]
         if any(name.startswith(VALIDATION) for name in means):
             found += self._overfit(means)
-        if outputs is not None:
+        if outputs is not None and images >= self._limits.youth:
             found += self._pictures(outputs, targets, inputs)
         new = [(kind, message) for kind, message in found if kind not in self._said]
         self._said |= {kind for kind, _ in new}
