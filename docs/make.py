@@ -5,18 +5,25 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
 from retouch import catalog
+from retouch.cli import recipes as about
 from retouch.cli.demo import cases_of
+from retouch.training import flat, named
+from retouch.training.watchdogs import Limits
+from retouch.weights import Card
+from retouch.weights.registry import PUBLISHED
 
 DOCS = Path(__file__).parent
 RESULTS = DOCS.parent / "benchmarks" / "results"
@@ -41,7 +48,7 @@ def with_tables(text: str) -> str:
     """Fill what stands between ``<!-- table: WHAT -->`` and ``<!-- end -->``.
 
     Args:
-        text: a page. WHAT is the name of an edit, for its options, or of a benchmark's table.
+        text: a page. WHAT is the name of an edit, for its options, or of another table.
     """
 
     def filled(found: re.Match[str]) -> str:
@@ -102,7 +109,142 @@ def fpie_table() -> str:
     return "\n".join(rows)
 
 
-_TABLES = {"opencv": opencv_table, "fpie": fpie_table}
+def recipes_table() -> str:
+    """Every recipe, with its presets."""
+    rows = ["| recipe | | presets |", "|---|---|---|"]
+    for recipe in catalog.recipes():
+        presets = ", ".join(f"`{name}`" for name in recipe.presets())
+        rows.append(f"| `{recipe.name}` | {recipe.summary} | {presets} |")
+    return "\n".join(rows)
+
+
+def presets_table() -> str:
+    """What each preset changes."""
+    rows = ["| recipe | preset | changes |", "|---|---|---|"]
+    for recipe in catalog.recipes():
+        for name in recipe.presets():
+            changes = about.preset_of(recipe, name).items()
+            told = ", ".join(f"`{key} {_plain(value)}`" for key, value in changes)
+            rows += [f"| `{recipe.name}` | `{name}` | {told} |"] if told else []
+    return "\n".join(rows)
+
+
+def recipe_table(name: str) -> str:
+    """The options of a recipe, without the engine's."""
+    recipe = named(catalog.recipes(), name)
+    return _options([item for item in about.described(recipe) if not item.name.startswith("engine.")])
+
+
+def engine_table() -> str:
+    """The options that every recipe has."""
+    recipe = named(catalog.recipes(), "pix2pix")
+    return _options([item for item in about.described(recipe) if item.name.startswith("engine.")])
+
+
+def differences_table() -> str:
+    """Options whose defaults are not pix2pix's, and those that pix2pix has not."""
+    usual = flat(named(catalog.recipes(), "pix2pix")())
+    others = [item for item in catalog.recipes() if item.name != "pix2pix"]
+    rows = ["| recipe | option | default | |", "|---|---|---|---|"]
+    for recipe in others:
+        rows += [
+            f"| `{recipe.name}` | `{item.name}` | `{_plain(item.default)}` | {_code(item.help)} |"
+            for item in about.described(recipe)
+            if item.name not in usual or usual[item.name] != item.default
+        ]
+    return "\n".join(rows)
+
+
+def limits_table() -> str:
+    """When the watchdogs bark."""
+    helped = catalog.arguments_in(_docstring(Limits))
+    rows = ["| limit | | |", "|---|---:|---|"]
+    rows += [f"| `{name}` | {value} | {helped[name]} |" for name, value in flat(Limits()).items()]
+    return "\n".join(rows)
+
+
+def card_table() -> str:
+    """The fields of a card."""
+    rows = ["| field | |", "|---|---|"]
+    rows += [f"| `{name}` | {_code(text)} |" for name, text in catalog.arguments_in(_docstring(Card)).items()]
+    return "\n".join(rows)
+
+
+def published_table() -> str:
+    """The weights that can be fetched."""
+    rows = ["| paper | names |", "|---|---|"]
+    for paper in dict.fromkeys(item.paper for item in PUBLISHED):
+        names = ", ".join(f"`{item.name}`" for item in PUBLISHED if item.paper == paper)
+        rows.append(f"| {paper} | {names} |")
+    return "\n".join(rows)
+
+
+def measured_table() -> str:
+    """The quality of the published runs, as experiments/README.md has it."""
+    text = (DOCS.parent / "experiments" / "README.md").read_text(encoding="utf-8")
+    return text[text.index("## ") :].replace("## ", "### ").strip()
+
+
+def training_table() -> str:
+    """Training beside a plain eager float32 loop."""
+    path = RESULTS / "training.json"
+    if not path.is_file():
+        return "Not measured yet: `python benchmarks/training.py`."
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    rows = ["| recipe | loop | s a step (IQR) | images/s | times as fast |", "|---|---|---:|---:|---:|"]
+    for name, found in kept["steps"].items():
+        for label, row in found["rows"].items():
+            rows.append(
+                f"| `{name}` | {label} | {row['median_s']:.3f} ({row['iqr_s']:.3f}) "
+                f"| {row['images_per_s']:.2f} | {row['times_as_fast']:.2f} |"
+            )
+    machine, engine = kept["machine"], kept["engine"]
+    rows.append(
+        f"\n{kept['size']} px, batch {kept['batch']}, {kept['precision']}; median of {kept['rounds']} turns, "
+        f"{kept['when']}, {kept['commit'][:9]}; {machine['cores']} cores of {machine['processor']}. "
+        f"The engine takes {100 * engine['overhead']:.1f} % longer than a bare loop over one batch in memory "
+        f"and waits for data {100 * engine['waiting_share']:.1f} % of the time."
+    )
+    return "\n".join(rows)
+
+
+_TABLES: dict[str, Callable[[], str]] = {
+    "opencv": opencv_table,
+    "fpie": fpie_table,
+    "recipes": recipes_table,
+    "presets": presets_table,
+    "pix2pix": lambda: recipe_table("pix2pix"),
+    "engine": engine_table,
+    "differences": differences_table,
+    "limits": limits_table,
+    "card": card_table,
+    "published": published_table,
+    "measured": measured_table,
+    "training": training_table,
+}
+
+
+def _options(described: list[about.Described]) -> str:
+    rows = ["| option | values | default | |", "|---|---|---|---|"]
+    for item in described:
+        values = ", ".join(f"`{value}`" for value in item.values.split("|"))
+        default = "" if item.default in (None, "") else f"`{_plain(item.default)}`"
+        rows.append(f"| `{item.name}` | {values} | {default} | {_code(item.help)} |")
+    return "\n".join(rows)
+
+
+def _plain(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _code(text: str) -> str:
+    """Bring reStructuredText's marks to Markdown's."""
+    text = re.sub(r":\w+:`~?(?:[\w.]+\.)?(\w+)`", r"`\1`", text)
+    return text.replace("``", "`")
+
+
+def _docstring(kind: type) -> str:
+    return inspect.getdoc(kind) or ""
 
 
 def _time(figures: dict[str, Any]) -> str:

@@ -58,7 +58,7 @@ def test_python_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.chdir(tmp_path)
     space: dict[str, object] = {}
     for block in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
-        exec(compile(block, page.name, "exec"), space)
+        exec(compile(block, page.name, "exec", dont_inherit=True), space)
     assert len(list(tmp_path.iterdir())) >= len(samples.names())
 
 
@@ -84,6 +84,8 @@ def test_every_edit_is_on_its_tasks_page() -> None:
 
 
 def _lay_out_samples(folder: Path) -> None:
-    for name in samples.names():
-        path = samples.path(name)
+    """Put down the photos that `make demo` puts into its folder."""
+    of_tasks = (HOUSE / "src" / "retouch" / "tasks").glob("*/samples/*.*")
+    photos = [path for path in of_tasks if path.suffix in (".jpg", ".png", ".webp", ".avif")]
+    for path in [*(samples.path(name) for name in samples.names()), *photos]:
         (folder / path.name).write_bytes(path.read_bytes())
