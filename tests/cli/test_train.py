@@ -402,3 +402,15 @@ def test_torchrun(tmp_path: Path) -> None:
     assert process.returncode == 1
     assert err.count("retouch: error: ") == 1, err
     assert "holds a run already" in err
+
+
+def test_a_file_and_the_command_line_need_only_make_sense_together(
+    say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from retouch.tasks.translate.recipe import Pix2Pix
+
+    monkeypatch.setattr(catalog, "recipes", lambda: (Pix2Pix,))
+    Path("critic.yaml").write_text("game: {kind: wgan-gp}\ngenerator.width: 4\n")
+    words = ["train", "pix2pix", "--data", "synthetic:facades", "--config", "critic.yaml", "--dry-run"]
+    assert say(*words, "--discriminator.norm", "none").code == 0
+    assert "critic.yaml: wgan-gp needs" in say(*words).err

@@ -193,7 +193,8 @@ def test_a_checkpoint_carries_no_code(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_leaves_the_checkpoint_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_state(tmp_path, {"seen": 1})
+    whole = {"seen": 1, "networks": {}, "optimisers": [], "processes": []}
+    write_state(tmp_path, whole)
 
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
@@ -201,7 +202,7 @@ def test_a_full_disk_leaves_the_checkpoint_before(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(torch, "save", full)
     with pytest.raises(TrainingError, match="No space left"):
         write_state(tmp_path, {"seen": 2})
-    assert read_state(tmp_path) == {"seen": 1}
+    assert read_state(tmp_path) == whole
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]
 
 
@@ -218,3 +219,85 @@ def test_schedules() -> None:
     assert rate("cosine", 50, 100, hold=0.0) == pytest.approx(0.5)
     assert rate("linear", 4, 100, warmup=10) == pytest.approx(0.5)
     assert rate("linear", 200, 100) == 0.0
+
+
+def test_time_that_is_up_leaves_weights_and_a_checkpoint(tmp_path: Path) -> None:
+    outcome = training.train(line(images=10**9, minutes=0.002), "4", tmp_path / "run")
+    assert outcome.weights["slope"].is_file()
+    assert read_state(tmp_path / "run")["seen"] == outcome.seen
+    assert outcome.metrics
+
+
+def test_options_that_do_not_fit_leave_the_record_of_the_run(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    training.train(line(images=4), "4", run)
+    before = (run / "run.yaml").read_bytes()
+    with pytest.raises(TrainingError, match="does not fit"):
+        training.resume(run, [LineRecipe], changes={"engine.average": 100.0, "engine.images": 8})
+    assert (run / "run.yaml").read_bytes() == before
+    assert training.resume(run, [LineRecipe], changes={"engine.images": 8}).seen == 8
+
+
+def test_a_step_that_breaks_off_is_not_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from retouch.training.step import Stepper
+
+    whole = Stepper.step
+
+    def broken(self: Stepper, batches: Any, seen: int, total: int) -> Any:
+        told = whole(self, batches, seen, total)
+        if seen == 5:
+            raise KeyboardInterrupt
+        return told
+
+    monkeypatch.setattr(Stepper, "step", broken)
+    run = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        training.train(line(images=20, save_every=2), "4", run)
+    assert read_state(run)["seen"] == 4
+
+
+def test_a_resumed_run_takes_new_settings_of_its_optimiser(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    training.train(line(images=4), "4", run)
+    training.resume(run, [LineRecipe], changes={"engine.images": 8, "adam.beta1": 0.25})
+    assert read_state(run)["optimisers"][0]["param_groups"][0]["betas"] == (0.25, 0.999)
+
+
+def test_an_evaluation_without_a_number_is_never_the_best(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measure = LineRecipe.validate
+    found: list[float] = []
+
+    def first_nan(self: LineRecipe, *given: Any) -> training.Evaluation:
+        evaluation = measure(self, *given)
+        found.append(math.nan if not found else evaluation.metrics["error"])
+        evaluation.metrics["error"] = found[-1]
+        return evaluation
+
+    monkeypatch.setattr(LineRecipe, "validate", first_nan)
+    training.train(line(images=8, validate_every=2), "4", tmp_path / "run")
+    assert read_state(tmp_path / "run")["best"] == min(found[1:])
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    training.train(line(images=4), "4", run)
+    (run / ".checkpoint-half").write_bytes(b"half")
+    training.resume(run, [LineRecipe], changes={"engine.images": 8})
+    assert not (run / ".checkpoint-half").exists()
+
+
+def test_a_run_without_a_checkpoint_is_not_to_be_resumed(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    training.train(line(images=2), "4", run)
+    (run / "checkpoint.pt").unlink()
+    with pytest.raises(TrainingError, match="no checkpoint yet"):
+        training.train(line(images=2), "4", run)
+
+
+def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path) -> None:
+    training.train(line(images=2), "4", tmp_path / "run")
+    torch.save([1, 2], tmp_path / "run" / "checkpoint.pt")
+    with pytest.raises(TrainingError, match="not the checkpoint"):
+        training.resume(tmp_path / "run", [LineRecipe])

@@ -47,6 +47,22 @@ def test_an_unknown_option_is_answered_with_the_nearest() -> None:
         ("pictures.flip", 1),
         ("engine.batch", 0),
         ("game.augment", "colour"),
+        ("engine.images", float("inf")),
+        ("engine.images", float("nan")),
+        ("engine.threads", -1),
+        ("engine.minutes", -1),
+        ("engine.validate_every", -5),
+        ("engine.seed", 10**23),
+        ("adam.rate", -1),
+        ("adam.rate", float("nan")),
+        ("adam.beta1", 2),
+        ("adam.hold", 3),
+        ("l1", "inf"),
+        ("generator.width", 0),
+        ("generator.depth", 0),
+        ("generator.dropout", 3),
+        ("discriminator.layers", 0),
+        ("game.weight", -1),
     ],
 )
 def test_a_value_of_the_wrong_kind_is_refused(name: str, value: object) -> None:
@@ -60,3 +76,11 @@ def test_numbers_are_read_as_people_write_them() -> None:
     assert isinstance(made.l1, float)
     assert made.generator.width == 32
     assert training.changed(Pix2Pix(), {"engine.compile": yaml.safe_load("no")}).engine.compile == "no"
+
+
+@pytest.mark.parametrize("changes", [{"generator.depth": 7}, {"discriminator.layers": 5}])
+def test_pictures_that_no_network_takes_are_refused_before_the_run(changes: dict[str, object]) -> None:
+    small = {"generator.kind": "unet", "generator.depth": 4, "pictures.size": 64}
+    training.changed(Pix2Pix(), small).check_pictures()
+    with pytest.raises(InputError, match=r"pictures\.size is 64"):
+        training.changed(Pix2Pix(), small | changes).data("synthetic:facades?count=4&size=64")

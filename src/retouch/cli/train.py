@@ -229,10 +229,11 @@ def _fresh(wish: Wish) -> Plan:
     if source is None:
         raise InputError("--data is missing; give a folder of training pictures, or synthetic:facades")
     try:
-        changed(kind(), filed)
+        # With the options of the command line: only together need they make sense.
+        recipe = changed(kind(), {**changes, **filed, **values})
     except InputError as error:
+        changed(kind(), {**changes, **values})  # raises what is not the fault of the file
         raise InputError(f"{wish.config}: {error}") from None
-    recipe = changed(kind(), {**changes, **filed, **values})
     return Plan(recipe, source, wish.out, None, _command(wish))
 
 

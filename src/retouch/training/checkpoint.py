@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from pathlib import Path
@@ -12,6 +13,8 @@ import torch
 from retouch.errors import TrainingError
 
 FILE = "checkpoint.pt"
+
+_DRAFT = ".checkpoint-"
 
 
 def write_state(run: Path, state: dict[str, Any]) -> None:
@@ -24,7 +27,7 @@ def write_state(run: Path, state: dict[str, Any]) -> None:
     Raises:
         TrainingError: The disk takes no more.
     """
-    handle, name = tempfile.mkstemp(prefix=".checkpoint-", dir=run)
+    handle, name = tempfile.mkstemp(prefix=_DRAFT, dir=run)
     try:
         with os.fdopen(handle, "wb") as file:
             torch.save(state, file)
@@ -42,6 +45,17 @@ def write_state(run: Path, state: dict[str, Any]) -> None:
         raise
 
 
+def remove_drafts(run: Path) -> None:
+    """Remove the unfinished checkpoints of a process that was killed while it wrote one.
+
+    Args:
+        run: the run's folder, which no other process writes to.
+    """
+    for draft in run.glob(f"{_DRAFT}*"):
+        with contextlib.suppress(OSError):
+            draft.unlink()
+
+
 def read_state(run: Path) -> dict[str, Any]:
     """Read a run's checkpoint.
 
@@ -56,9 +70,14 @@ def read_state(run: Path) -> dict[str, Any]:
     """
     path = run / FILE
     if not path.is_file():
-        raise TrainingError(f"{run} has no {FILE} to resume from; name the folder that --out made")
+        raise TrainingError(
+            f"{run} has no {FILE} to resume from: no run was there, or it ended before its first checkpoint; "
+            "name another folder, or start the run anew with another --out"
+        )
     try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)  # noqa: TID251
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a damaged file, none of them documented
         raise TrainingError(f"{path} cannot be read ({error}); start the run anew") from error
+    if not isinstance(state, dict) or not {"seen", "networks", "optimisers", "processes"} <= state.keys():
+        raise TrainingError(f"{path} is not the checkpoint of a run; start the run anew")
     return state

@@ -64,12 +64,12 @@ class Group:
 
 
 @contextmanager
-def group(device: str, *, patience: float = 600.0) -> Iterator[Group]:
+def group(device: str, *, patience: float = 3600.0) -> Iterator[Group]:
     """Join the processes that torchrun started, or be alone.
 
     Args:
         device: auto, or the name of a torch device.
-        patience: seconds to wait for another process before giving up.
+        patience: seconds to wait for another process, which may be validating, before giving up.
 
     Yields:
         The group; it is left at the end.

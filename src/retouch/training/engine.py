@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -17,7 +18,7 @@ from retouch.errors import Diverged, TrainingError
 from retouch.progress import Progress, ProgressCallback
 from retouch.training import files, options
 from retouch.training.average import Average
-from retouch.training.checkpoint import read_state, write_state
+from retouch.training.checkpoint import read_state, remove_drafts, write_state
 from retouch.training.distributed import Group, group
 from retouch.training.journal import Journal
 from retouch.training.recipe import Batch, Data, Engine, Evaluation, Recipe, named
@@ -115,12 +116,16 @@ def _run(
         stack.enter_context(_own_mathematics(engine))
         stop = stack.enter_context(listening())
         data = recipe.data(record.data)
-        if processes.leads:
-            files.open_folder(out, record, data, resume=resume)
+        if processes.leads and not resume:
+            files.open_folder(out, record, data, resume=False)
         processes.wait()
         loop = Loop(recipe, data, processes, out, stop)
         if resume:
             loop.restore(read_state(out))
+            # Only now is it known that the options fit: those of a run that does not begin are not kept.
+            if processes.leads:
+                remove_drafts(out)
+                files.open_folder(out, record, data, resume=True)
         journal = (
             Journal.opened(out, engine, since=loop.seen if resume else None) if processes.leads else None
         )
@@ -187,6 +192,8 @@ class Loop:
         self.seen = 0
         self.seconds = 0.0
         self.stopping = False
+        self.between_steps = True
+        self.measured = -1
         self.best: float | None = None
         self.metrics: dict[str, float] = {}
         self.evaluation: Evaluation | None = None
@@ -201,7 +208,7 @@ class Loop:
         Returns:
             What the run came to.
         """
-        begun, before = time.monotonic(), self.seconds
+        begun, before, resumed_at = time.monotonic(), self.seconds, self.seen
         stream = self.data.stream(
             batch=self.engine.batch,
             seed=self.engine.seed,
@@ -217,10 +224,15 @@ class Loop:
                 if journal is not None:
                     journal.waited = float(getattr(stream, "waited", 0.0))
                 self._after_step(journal)
+            if resumed_at < self.seen < self.total:
+                self._end_early(journal)
         except BaseException as error:
             # A checkpoint takes all processes; they are here together only when they stop together.
             together = self.processes.world == 1 or self.stopping
-            if together and not isinstance(error, Diverged) and finite(self.networks.values()):
+            # A step that broke off has moved some networks and not others: the checkpoint before it stays.
+            if together and not self.processes.any(
+                not self.between_steps or isinstance(error, Diverged) or not finite(self.networks.values())
+            ):
                 self.save()
             raise
         finally:
@@ -229,10 +241,12 @@ class Loop:
         return self._finish(journal)
 
     def _step(self, batches: list[Batch], journal: Journal | None, progress: ProgressCallback | None) -> None:
+        self.between_steps = False
         told = self.stepper.step(batches, self.seen, self.total)
-        self.seen += self.per_step
         for name, average in self.averages.items():
-            average.follow(self.networks[name], self.per_step, self.seen)
+            average.follow(self.networks[name], self.per_step, self.seen + self.per_step)
+        self.seen += self.per_step
+        self.between_steps = True
         if journal is not None:
             journal.add(told, self.per_step)
             if progress is not None:
@@ -264,6 +278,12 @@ class Loop:
         if self.processes.world == 1 or steps % 10 == 0:
             self._stop_together()
 
+    def _end_early(self, journal: Journal | None) -> None:
+        """Measure and save when the time is up, as after the last image."""
+        if self.measured != self.seen:
+            self._validate(journal)
+        self.save()
+
     def _stop_together(self) -> None:
         if self.processes.any(self.stop.wanted):
             self.stopping = True
@@ -281,6 +301,7 @@ class Loop:
 
     def _validate(self, journal: Journal | None) -> None:
         """Measure on the first process, while the others wait, with random numbers of its own."""
+        self.measured = self.seen
         if self.data.validation is not None and self.processes.leads:
             evaluation = self.evaluated(self.edited_networks())
             self.metrics, self.evaluation = evaluation.metrics, evaluation
@@ -288,8 +309,11 @@ class Loop:
                 journal.evaluated(self.seen, evaluation)
             name, better = self.recipe.judge
             value = evaluation.metrics.get(name)
-            if value is not None and (
-                self.best is None or (value < self.best if better == "lowest" else value > self.best)
+            # NaN, once it was the best, would stay it: nothing is lower or higher.
+            if (
+                value is not None
+                and not math.isnan(value)
+                and (self.best is None or (value < self.best if better == "lowest" else value > self.best))
             ):
                 self.best = value
                 self._write_weights("best", evaluation)
@@ -368,7 +392,7 @@ class Loop:
             for name, average in self.averages.items():
                 average.load_state_dict(state["averages"][name])
             for mover, saved in zip(self.stepper.movers, state["optimisers"], strict=True):
-                mover.optimiser.load_state_dict(saved)
+                mover.restore(saved)
         except (RuntimeError, KeyError, ValueError) as error:
             raise TrainingError(
                 f"the checkpoint in {self.out} does not fit these options ({str(error).splitlines()[0]}); "

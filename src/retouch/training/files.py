@@ -25,6 +25,7 @@ from torch import nn
 
 from retouch import weights
 from retouch.errors import TrainingError
+from retouch.training.checkpoint import FILE
 from retouch.training.recipe import Data, Evaluation, Recipe
 
 RECORD = "run.yaml"
@@ -61,6 +62,11 @@ def open_folder(run: Path, record: Record, data: Data, *, resume: bool) -> None:
     """
     path = run / RECORD
     if not resume and path.exists():
+        if not (run / FILE).is_file():
+            raise TrainingError(
+                f"{run} holds a run that has no checkpoint yet, or ended before its first; remove the folder "
+                "if nothing writes to it any more, or choose another --out"
+            )
         raise TrainingError(
             f"{run} holds a run already; go on with it (retouch train --resume {run}) or choose another --out"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import types
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
@@ -116,13 +117,16 @@ def _fitting(name: str, value: object, wanted: Any) -> object:
             return tuple(_fitting(name, item, kind) for item, kind in zip(value, inner, strict=True))
     elif wanted is float and isinstance(value, int | float | str) and not isinstance(value, bool):
         try:
-            return float(value)  # YAML reads 2e-4, which has no point, as a word
-        except ValueError:
-            pass
+            number = float(value)  # YAML reads 2e-4, which has no point, as a word
+        except (ValueError, OverflowError):
+            number = math.nan
+        if math.isfinite(number):
+            return number
     elif (
         wanted is int
         and isinstance(value, int | float)
         and not isinstance(value, bool)
+        and math.isfinite(value)
         and value == int(value)
     ):
         return int(value)

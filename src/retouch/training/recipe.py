@@ -42,6 +42,17 @@ class Optimiser:
     hold: float = 0.5
     warmup: int = 0
 
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        for name in ("rate", "decay", "warmup"):
+            if getattr(self, name) < 0:
+                raise InputError(f"adam.{name} is {getattr(self, name)}; it must be at least 0")
+        for name in ("beta1", "beta2"):
+            if not 0.0 <= getattr(self, name) < 1.0:
+                raise InputError(f"adam.{name} is {getattr(self, name)}; it must be from 0 to below 1")
+        if not 0.0 <= self.hold <= 1.0:
+            raise InputError(f"adam.hold is {self.hold}; it is a part of the run, from 0 to 1")
+
 
 @dataclass(frozen=True)
 class Engine:
@@ -91,9 +102,12 @@ class Engine:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
-        for name, least in {"images": 0, "batch": 1, "accumulate": 1, "workers": 0, "log_every": 1}.items():
-            if getattr(self, name) < least:
-                raise InputError(f"engine.{name} is {getattr(self, name)}; it must be at least {least}")
+        at_least_one = ("batch", "accumulate", "log_every")
+        for name, value in vars(self).items():
+            if isinstance(value, int | float) and value < (least := int(name in at_least_one)):
+                raise InputError(f"engine.{name} is {value}; it must be at least {least}")
+        if self.seed >= 2**63:
+            raise InputError(f"engine.seed is {self.seed}; it must be below 2^63")
 
 
 @dataclass(frozen=True)
@@ -329,9 +343,14 @@ def epochs(count: float, examples: int) -> int:
         examples: images in one.
 
     Returns:
-        Images.
+        Images, at least 1.
+
+    Raises:
+        InputError: That is no length.
     """
-    return round(count * examples)
+    if not 0 < count < float("inf"):
+        raise InputError(f"epochs is {count}; it must be above 0, or say the length with engine.images")
+    return max(1, round(count * examples))
 
 
 def named(recipes: Sequence[type[Recipe]], name: str) -> type[Recipe]:

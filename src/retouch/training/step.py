@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -54,6 +55,17 @@ class Mover:
         """The weights that this turn changes."""
         return [weight for group in self.optimiser.param_groups for weight in group["params"]]
 
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take an optimiser's moments back, but not its settings, which a resumed run may change.
+
+        Args:
+            state: its state_dict.
+        """
+        self.optimiser.load_state_dict(state)
+        for group in self.optimiser.param_groups:
+            group["betas"] = (self.settings.beta1, self.settings.beta2)
+            group["weight_decay"] = self.settings.decay
+
 
 class Stepper:
     """Carry out the steps of a recipe.
@@ -98,9 +110,11 @@ class Stepper:
         )
         losses: nn.Module = Losses(self.recipe, turn, called, memory)
         if self.group.world > 1:
-            # The batch statistics of each process are its own; with broadcasting, DDP would replace
-            # them in the middle of a step, between the pass of one turn and that of the next.
-            losses = DistributedDataParallel(losses, broadcast_buffers=False)
+            # The batch statistics of each process are its own; a broadcast would replace them in the
+            # middle of a step, between the pass of one turn and that of the next.
+            known = inspect.signature(DistributedDataParallel).parameters
+            unsynced = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"
+            losses = DistributedDataParallel(losses, **{unsynced: False})
         return Mover(turn, settings, losses, optimiser)
 
     def autocast(self) -> AbstractContextManager[Any]:
@@ -133,6 +147,9 @@ class Stepper:
         Returns:
             Name of a loss → its value, a scalar tensor on the device, averaged over the batches.
         """
+        if self.engine.compile == "graphs":
+            # The results of the last step may be overwritten now.
+            torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
         prepared = [self.placed(batch) for batch in batches]
         shared = self._shared(prepared[0]) if len(prepared) == 1 else None
         told: dict[str, Tensor] = {}

@@ -59,6 +59,7 @@ class Colourise(Pix2Pix):
 
     def data(self, source: str) -> Data:
         """Open the pictures."""
+        self.check_pictures()
         return examples.alone(source, self.pictures)
 
     def ready(self, batch: Batch) -> Batch:

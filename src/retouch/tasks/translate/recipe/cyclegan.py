@@ -23,6 +23,7 @@ from retouch.tasks.translate.recipe.parts import (
     Pictures,
     bare,
     check_critic,
+    check_size,
 )
 from retouch.tasks.translate.recipe.pix2pix import R1_EVERY
 from retouch.tasks.translate.recipe.pool import ImagePool
@@ -139,6 +140,7 @@ class CycleGAN(Recipe):
 
     def data(self, source: str) -> Data:
         """Open both sets."""
+        check_size(self.generator, self.discriminator, self.pictures)
         return examples.unpaired(source, self.pictures)
 
     def networks(self) -> dict[str, nn.Module]:

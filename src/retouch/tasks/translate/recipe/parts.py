@@ -40,6 +40,12 @@ class Generator:
     dropout: float = 0.5
     upsampling: Upsampling = "transpose"
 
+    def __post_init__(self) -> None:
+        """Refuse what cannot be built."""
+        _check_least("generator", self, depth=1, width=1, dropout=0)
+        if self.dropout >= 1:
+            raise InputError(f"generator.dropout is {self.dropout}; it is a share, from 0 to below 1")
+
     @property
     def architecture(self) -> str:
         """The name of the architecture in a card."""
@@ -88,7 +94,7 @@ class Discriminator:
         width: channels of its first layer.
         norm: its normalisation.
         conditional: show it the input beside the picture.
-        rate: its learning rate divided by the generator's.
+        rate: its learning rate, as a multiple of the generator's.
     """
 
     kind: DiscriminatorKind = "patch"
@@ -97,6 +103,15 @@ class Discriminator:
     norm: Norm = "batch"
     conditional: bool = True
     rate: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be built."""
+        _check_least("discriminator", self, layers=1, width=1, rate=0)
+
+    @property
+    def smallest(self) -> int:
+        """The side, in pixels, below which there is no patch to judge."""
+        return 1 if self.kind == "pixel" else 3 * 2**self.layers
 
     def build(self, channels: int) -> nn.Module:
         """Make it with fresh weights.
@@ -139,6 +154,7 @@ class Game:
             raise InputError(
                 f"game.augment names {min(strange)!r}; it can be any of {', '.join(KINDS)}, with commas"
             )
+        _check_least("game", self, weight=0, penalty=0, r1=0, feature_matching=0)
 
 
 @dataclass(frozen=True)
@@ -163,6 +179,38 @@ class Pictures:
     def loaded(self) -> int | Literal["paper"]:
         """The side before the square is cut, as :mod:`retouch.data` names it."""
         return self.load_size or "paper"
+
+
+def check_size(generator: Generator, judge: Discriminator | None, pictures: Pictures) -> None:
+    """Refuse pictures that do not fit the networks, before a run is begun that cannot take a step.
+
+    Args:
+        generator: what makes pictures.
+        judge: what judges them; None when nothing does.
+        pictures: how they come to both.
+
+    Raises:
+        InputError: The size is no multiple of what the generator halves, or is too small to be judged.
+    """
+    multiple = generator.multiple()
+    if pictures.size % multiple:
+        other = "" if generator.architecture == "resnet" else ", or a generator of less depth"
+        raise InputError(
+            f"pictures.size is {pictures.size}, but generator.kind {generator.kind} takes multiples of "
+            f"{multiple}; give --pictures.size {max(1, round(pictures.size / multiple)) * multiple}{other}"
+        )
+    if judge is not None and pictures.size < judge.smallest:
+        raise InputError(
+            f"pictures.size is {pictures.size}, but a discriminator of {judge.layers} layers needs "
+            f"{judge.smallest}; give a larger --pictures.size or fewer --discriminator.layers"
+        )
+
+
+def _check_least(group: str, options: object, **least: int) -> None:
+    for name, lowest in least.items():
+        value = getattr(options, name)
+        if value < lowest:
+            raise InputError(f"{group}.{name} is {value}; it must be at least {lowest}")
 
 
 def check_critic(game: Game, judge: Discriminator) -> None:

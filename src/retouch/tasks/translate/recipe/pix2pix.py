@@ -37,6 +37,7 @@ from retouch.tasks.translate.recipe.parts import (
     Pictures,
     bare,
     check_critic,
+    check_size,
 )
 from retouch.tasks.translate.recipe.pool import ImagePool
 from retouch.training import (
@@ -143,7 +144,16 @@ class Pix2Pix(Recipe):
 
     def data(self, source: str) -> Data:
         """Open the pairs."""
+        self.check_pictures()
         return examples.paired(source, self.pictures)
+
+    def check_pictures(self) -> None:
+        """Refuse pictures of a size that the networks do not take.
+
+        Raises:
+            InputError: They would end the run at its first step.
+        """
+        check_size(self.generator, self.discriminator if self.game.weight else None, self.pictures)
 
     def networks(self) -> dict[str, nn.Module]:
         """Make the generator and, unless its weight is 0, the discriminator."""

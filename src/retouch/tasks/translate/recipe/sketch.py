@@ -44,6 +44,7 @@ class Sketch(Pix2Pix):
 
     def data(self, source: str) -> Data:
         """Open the pictures."""
+        self.check_pictures()
         return examples.alone(source, self.pictures)
 
     def prepare(self, batch: Batch) -> Batch:
