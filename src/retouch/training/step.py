@@ -114,7 +114,7 @@ class Stepper:
             # middle of a step, between the pass of one turn and that of the next.
             known = inspect.signature(DistributedDataParallel).parameters
             unsynced = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"
-            losses = DistributedDataParallel(losses, **{unsynced: False})
+            losses = DistributedDataParallel(losses, **dict[str, Any]({unsynced: False}))
         return Mover(turn, settings, losses, optimiser)
 
     def autocast(self) -> AbstractContextManager[Any]:
