@@ -169,8 +169,9 @@ class DoublingConv(nn.ConvTranspose2d):
         if output_size is not None or not _multiplies(x, self.weight):
             return super().forward(x, output_size)
         B, C, H, W = x.shape
-        columns = self.weight.reshape(C, -1).t() @ x.transpose(0, 1).reshape(C, -1)
-        patches = columns.reshape(-1, B, H * W).transpose(0, 1)  # (B, 16·outer, H·W)
+        # In this order neither factor is read across its rows, which at 8×8 takes half the time.
+        rows = x.permute(0, 2, 3, 1).reshape(-1, C) @ self.weight.reshape(C, -1)
+        patches = rows.reshape(B, H * W, -1).transpose(1, 2)  # (B, 16·outer, H·W)
         out = F.fold(patches, (2 * H, 2 * W), 4, padding=1, stride=2)
         return out if self.bias is None else out + self.bias.to(out.dtype)[:, None, None]
 
