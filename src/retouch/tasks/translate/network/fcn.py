@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from retouch.errors import InputError
 from retouch.tasks.translate.network.layers import Norm, Tanh, Upsampling, initialise, needs_bias
-from retouch.tasks.translate.network.unet import Down, Up
+from retouch.tasks.translate.network.unet import layers
 
 
 class FCN(nn.Module):
@@ -47,29 +47,15 @@ class FCN(nn.Module):
         if depth < 1:
             raise InputError(f"an encoder-decoder of depth {depth} encodes nothing; depth must be at least 1")
         self.multiple = 2**depth
-        own_bias = needs_bias(norm, bias)
-        widths = [width * min(2**level, 8) for level in range(depth)]
-        ends = (0, depth - 1)
-        self.down = nn.ModuleList(
-            Down(
-                widths[level - 1] if level else input_channels,
-                widths[level],
-                "none" if level in ends else norm,
-                first=level == 0,
-                bias=own_bias,
-            )
-            for level in range(depth)
-        )
-        self.up = nn.ModuleList(
-            Up(
-                widths[level],
-                widths[level - 1] if level else output_channels,
-                norm if level else "none",
-                upsampling,
-                bias=own_bias or level == 0,
-                dropout=dropout if 4 <= level < depth - 1 else 0.0,
-            )
-            for level in reversed(range(depth))
+        self.down, self.up = layers(
+            (input_channels, output_channels),
+            depth=depth,
+            width=width,
+            norm=norm,
+            dropout=dropout,
+            upsampling=upsampling,
+            bias=needs_bias(norm, bias),
+            skips=False,
         )
         self.tanh = Tanh()
         initialise(self)

@@ -90,30 +90,15 @@ class UNet(nn.Module):
         if depth < 2:
             raise InputError(f"a U-Net of depth {depth} has no skip; depth must be at least 2")
         self.multiple = 2**depth
-        own_bias = needs_bias(norm, bias)
-        widths = [width * min(2**level, 8) for level in range(depth)]
-        ends = (0, depth - 1)
-        self.down = nn.ModuleList(
-            Down(
-                widths[level - 1] if level else input_channels,
-                widths[level],
-                "none" if level in ends else norm,
-                first=level == 0,
-                bias=own_bias,
-            )
-            for level in range(depth)
-        )
-        # Listed from the deepest map outwards; all but the deepest take the skip beside their input.
-        self.up = nn.ModuleList(
-            Up(
-                widths[level] * (1 if level == depth - 1 else 2),
-                widths[level - 1] if level else output_channels,
-                norm if level else "none",
-                upsampling,
-                bias=own_bias or level == 0,
-                dropout=dropout if 4 <= level < depth - 1 else 0.0,
-            )
-            for level in reversed(range(depth))
+        self.down, self.up = layers(
+            (input_channels, output_channels),
+            depth=depth,
+            width=width,
+            norm=norm,
+            dropout=dropout,
+            upsampling=upsampling,
+            bias=needs_bias(norm, bias),
+            skips=True,
         )
         self.tanh = Tanh()
         initialise(self)
@@ -131,3 +116,55 @@ class UNet(nn.Module):
                 x = torch.cat([skips.pop(), x], 1)
         out: Tensor = self.tanh(x)
         return out
+
+
+def layers(
+    channels: tuple[int, int],
+    *,
+    depth: int,
+    width: int,
+    norm: Norm,
+    dropout: float,
+    upsampling: Upsampling,
+    bias: bool,
+    skips: bool,
+) -> tuple[nn.ModuleList, nn.ModuleList]:
+    """Make the encoder and the decoder of a U-Net, or of the same network without skips.
+
+    Args:
+        channels: of the photo and of the result.
+        depth: how often the size is halved.
+        width: channels at half size; doubled at each halving up to eight times that.
+        norm: the normalisation; none on the first, the innermost and the last map.
+        dropout: the share of features dropped in the deep half of the decoder.
+        upsampling: how the decoder doubles maps.
+        bias: give normalised convolutions a bias.
+        skips: the decoder's layers, but the deepest, take a skip beside their input.
+
+    Returns:
+        The encoder from the photo inwards, and the decoder from the deepest map outwards.
+    """
+    widths = [width * min(2**level, 8) for level in range(depth)]
+    innermost = depth - 1
+    down = nn.ModuleList(
+        Down(
+            widths[level - 1] if level else channels[0],
+            widths[level],
+            "none" if level in (0, innermost) else norm,
+            first=level == 0,
+            bias=bias,
+        )
+        for level in range(depth)
+    )
+    up = nn.ModuleList(
+        Up(
+            widths[level] * (2 if skips and level < innermost else 1),
+            widths[level - 1] if level else channels[1],
+            norm if level else "none",
+            upsampling,
+            bias=bias or level == 0,
+            dropout=dropout if 4 <= level < innermost else 0.0,
+        )
+        for level in reversed(range(depth))
+    )
+    return down, up
