@@ -50,6 +50,11 @@ def test_a_run_learns_and_leaves_its_files(tmp_path: Path) -> None:
     assert (run / "report.html").is_file()
 
 
+def test_losses_before_an_evaluation_are_not_lost(tmp_path: Path) -> None:
+    training.train(line(images=10, log_every=4, validate_every=5), "4", tmp_path / "run")
+    assert [images for images, _ in scalars(tmp_path / "run", "square")] == [4, 5, 8, 10]
+
+
 def test_length_is_the_recipes_unless_told(tmp_path: Path) -> None:
     assert training.train(line(images=0), "5", tmp_path / "run").seen == 5
 

@@ -302,6 +302,9 @@ class Loop:
     def _validate(self, journal: Journal | None) -> None:
         """Measure on the first process, while the others wait, with random numbers of its own."""
         self.measured = self.seen
+        if journal is not None:
+            with self._held():
+                journal.write(self.seen, self.seconds)
         if self.data.validation is not None and self.processes.leads:
             evaluation = self.evaluated(self.edited_networks())
             self.metrics, self.evaluation = evaluation.metrics, evaluation

@@ -9,6 +9,7 @@ log.csv  samples/  report.html  events.out.tfevents.*
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 import platform
@@ -143,6 +144,7 @@ def environment() -> dict[str, Any]:
     }
 
 
+@functools.cache
 def commit() -> str:
     """Name the commit of retouch that runs; empty when it is not a checkout."""
     try:

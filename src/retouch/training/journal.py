@@ -107,9 +107,9 @@ class Journal:
         for name, picture in evaluation.panels.items():
             self.logs.picture(seen, name, picture)
         self._warn(self.watchdogs.look(seen, figures, evaluation.outputs, targets=evaluation.targets), seen)
-        self._since = time.monotonic()
-        self._sums, self._steps, self._images = {}, 0, 0
         write_report(self.run)
+        # The time of an evaluation is not that of the steps after it.
+        self._since = time.monotonic()
 
     def finish(self) -> None:
         """Write the report."""

@@ -17,11 +17,8 @@ from retouch.weights.architecture import Architecture, Layout
 from retouch.weights.card import Card
 from retouch.weights.find import find
 from retouch.weights.read import Contents, read
+from retouch.weights.sidecar import options_beside
 
-SIDECARS = ("train_opt.txt", "opt.txt")
-"""Files beside foreign weights that say how they were trained, the first that is there."""
-
-_SIDECAR_BYTES = 1 << 20
 _STEPS_PER_TENSOR = 200
 
 
@@ -124,7 +121,7 @@ def identify(
         from retouch import catalog
 
         layouts = catalog.layouts()
-    options = {**contents.options, **beside_file(path), "file_name": path.name}
+    options = {**contents.options, **options_beside(path), "file_name": path.name}
     for layout in layouts:
         card = layout.recognise(contents.tensors, options)
         if card is not None:
@@ -180,28 +177,6 @@ def build(
             network = architecture.build(**card.sizes).to(device)
     network.load_state_dict(state, strict=True, assign=True)
     return network.eval()
-
-
-def beside_file(path: Path) -> dict[str, str]:
-    """Read the options that a training program left beside weights.
-
-    Args:
-        path: the weights file.
-
-    Returns:
-        Option → value as text, from lines ``key: value  [default: …]``; empty without such a file.
-    """
-    for name in SIDECARS:
-        sidecar = path.parent / name
-        try:
-            if not sidecar.is_file() or sidecar.stat().st_size > _SIDECAR_BYTES:
-                continue
-            lines = sidecar.read_text(encoding="utf-8", errors="replace").splitlines()
-        except OSError:
-            continue
-        pairs = [line.split(":", maxsplit=1) for line in lines if ":" in line]
-        return {key.strip(): value.split("[default:")[0].strip() for key, value in pairs}
-    return {}
 
 
 class _Counted(TorchFunctionMode):

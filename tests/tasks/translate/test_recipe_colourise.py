@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from typing import cast
 
 import numpy as np
@@ -84,4 +85,6 @@ def test_what_it_cannot_do_is_refused() -> None:
 @pytest.mark.parametrize("changes", [{"game.feature_matching": 10.0}, {"discriminator.conditional": False}])
 def test_other_options_fit_its_channels(changes: dict[str, object]) -> None:
     options = toy(Colourise, changes, preset="modern")
-    Watched(options).step(batches(options, 1))
+    told = Watched(options).step(batches(options, 1))
+    assert told
+    assert all(map(math.isfinite, told.values()))

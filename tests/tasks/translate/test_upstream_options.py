@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retouch.tasks.translate.upstream import LAYOUTS, options_beside
-from retouch.tasks.translate.upstream.options import parse
+from retouch import weights
+from retouch.tasks.translate.upstream import LAYOUTS
+from retouch.tasks.translate.upstream.options import modern
 from retouch.weights.card import Card
+from retouch.weights.sidecar import options_beside, parse
 from tests.tasks.translate import originals
 
 
@@ -65,7 +67,7 @@ def test_todays_file() -> None:
 
 
 def test_names_of_2017_become_todays() -> None:
-    found = parse(IN_2017)
+    found = modern(parse(IN_2017))
     assert found["netG"] == "resnet_9blocks"
     assert found["direction"] == "AtoB"
     assert found["load_size"] == "143"
@@ -76,17 +78,24 @@ def test_names_of_2017_become_todays() -> None:
 
 
 def test_a_name_of_today_wins() -> None:
-    assert parse("crop_size: 256\nfineSize: 128")["crop_size"] == "256"
-    assert parse("fineSize: 128\ncrop_size: 256")["crop_size"] == "256"
+    assert modern(parse("crop_size: 256\nfineSize: 128"))["crop_size"] == "256"
+    assert modern(parse("fineSize: 128\ncrop_size: 256"))["crop_size"] == "256"
 
 
 def test_the_training_run_wins_over_the_test(tmp_path: Path) -> None:
-    weights = tmp_path / "latest_net_G.pth"
-    assert options_beside(weights) == {}
+    file = tmp_path / "latest_net_G.pth"
+    assert options_beside(file) == {}
     (tmp_path / "test_opt.txt").write_text("model: test\neval: True")
-    assert options_beside(weights) == {"model": "test", "eval": "True"}
+    assert options_beside(file) == {"model": "test", "eval": "True"}
     (tmp_path / "train_opt.txt").write_text(TODAY)
-    assert options_beside(weights) == parse(TODAY) | {"eval": "True"}
+    assert options_beside(file) == parse(TODAY) | {"eval": "True"}
+
+
+def test_a_test_run_with_eval_is_remembered_through_load(tmp_path: Path) -> None:
+    file = weights.save_torch(tmp_path / "latest_net_G.pth", originals.unet(width=2, depth=5))
+    assert weights.load(file).card.settings["inference"] == "batch"
+    (tmp_path / "test_opt.txt").write_text("eval: True")
+    assert weights.load(file).card.settings["inference"] == "eval"
 
 
 def test_the_file_of_2017(tmp_path: Path) -> None:

@@ -21,7 +21,6 @@ The network itself, in eval mode, computes what theirs does in eval mode.
 from __future__ import annotations
 
 from retouch.tasks.translate.upstream.layouts import LAYOUTS
-from retouch.tasks.translate.upstream.options import options_beside
 from retouch.tasks.translate.upstream.parts import ARCHITECTURES
 
-__all__ = ["ARCHITECTURES", "LAYOUTS", "options_beside"]
+__all__ = ["ARCHITECTURES", "LAYOUTS"]

@@ -1,13 +1,8 @@
-"""The options file that lies beside upstream's weights: ``train_opt.txt``, or ``opt.txt`` until 2018."""
+"""What the options of pytorch-CycleGAN-and-pix2pix were called over the years."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from pathlib import Path
-
-NAMES = ("test_opt.txt", "opt.txt", "train_opt.txt")
-"""The files that are looked for; a later one overrules those before it."""
 
 RENAMED: Mapping[str, str] = {
     "which_model_netG": "netG",
@@ -24,44 +19,6 @@ RENAMED: Mapping[str, str] = {
     "niter_decay": "n_epochs_decay",
 }
 """What options were called in 2017 to 2019 → what they are called now."""
-
-_LARGEST = 1 << 18
-_LINE = re.compile(r"\s*([A-Za-z_]\w*):\s?(.*?)\s*(?:\[default: .*\])?\s*")
-
-
-def options_beside(path: str | Path) -> dict[str, str]:
-    """Read the options that a training run left beside its weights.
-
-    Args:
-        path: the weights file; only its folder is looked at.
-
-    Returns:
-        Option → value as it was printed, under today's names; empty when there is no such file.
-        A value is untrusted text.
-    """
-    found: dict[str, str] = {}
-    for name in NAMES:
-        file = Path(path).parent / name
-        try:
-            with file.open("rb") as stream:
-                content = stream.read(_LARGEST)
-        except OSError:
-            continue
-        found |= parse(content.decode("utf-8", "replace"))
-    return found
-
-
-def parse(text: str) -> dict[str, str]:
-    """Read the lines ``key: value [default: other]`` of an options file.
-
-    Args:
-        text: the file's content; lines of another form are passed over.
-
-    Returns:
-        Option → value, under today's names.
-    """
-    matches = (_LINE.fullmatch(line) for line in text.splitlines())
-    return modern({match[1]: match[2] for match in matches if match})
 
 
 def modern(options: Mapping[str, str]) -> dict[str, str]:
