@@ -139,7 +139,7 @@ def numba_cache() -> str:
     Returns:
         The folder, which was writable when the solver was loaded, or what its absence means.
     """
-    from retouch.tasks.blend.method.kernels.edges import hysteresis
+    from retouch.poisson.kernels.edges import hysteresis
 
     kept: str | None = hysteresis.stats.cache_path  # type: ignore[attr-defined]
     return kept or "none can be written: every run compiles the solver anew, for about 15 s"

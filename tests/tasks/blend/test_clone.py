@@ -15,7 +15,7 @@ from PIL import Image
 import retouch
 from retouch import Box, Mask, Picture, Polygon
 from retouch.errors import EmptyMask, InputError, SizeMismatch, UnknownName
-from tests.tasks.blend import direct, zoo
+from tests.poisson import direct, zoo
 
 Pixels = NDArray[np.float32]
 

@@ -12,7 +12,7 @@ import retouch
 from retouch import Box, Mask, Picture, Progress
 from retouch.errors import Cancelled, EmptyMask, InputError, RetouchError, SizeMismatch, UnknownName
 from retouch.tasks.blend.method import guidance
-from tests.tasks.blend import direct, zoo
+from tests.poisson import direct, zoo
 from tests.tasks.blend.test_clone import Pixels, photo
 
 MASKED: dict[str, Callable[..., Picture]] = {

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from retouch.tasks.blend.edit import blend, fill, flatten, recolor, relight, tile
 
 if TYPE_CHECKING:
-    from retouch.tasks.blend.method.poisson import PoissonSolver as PoissonSolver
-    from retouch.tasks.blend.method.solve import solve_poisson as solve_poisson
+    from retouch.poisson.solve import solve_poisson as solve_poisson
+    from retouch.poisson.solver import PoissonSolver as PoissonSolver
 
 _SOLVER = {
-    "PoissonSolver": "retouch.tasks.blend.method.poisson",
-    "solve_poisson": "retouch.tasks.blend.method.solve",
+    "PoissonSolver": "retouch.poisson.solver",
+    "solve_poisson": "retouch.poisson.solve",
 }
 
 __all__ = ["PoissonSolver", "blend", "fill", "flatten", "recolor", "relight", "solve_poisson", "tile"]

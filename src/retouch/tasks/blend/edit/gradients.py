@@ -14,7 +14,7 @@ from retouch.tasks.blend.edit.region import Pixels, Tolerance, area_of, check_ra
 from retouch.tasks.blend.method import guidance
 
 if TYPE_CHECKING:
-    from retouch.tasks.blend.method.poisson import Convergence
+    from retouch.poisson.solver import Convergence
 
 
 def flatten(
@@ -127,7 +127,7 @@ def _add_field(
     progress: ProgressCallback | None,
 ) -> Convergence:
     """Change the gradient of ``pixels`` by a field inside the mask, in place."""
-    from retouch.tasks.blend.method.planes import right_side
+    from retouch.poisson.planes import right_side
 
     solver = solver_of(inside, progress)
     b = right_side(np.where, np.zeros_like(field[0]), inside, *field)

@@ -14,7 +14,7 @@ from retouch.image import Box, Mask, MaskLike, Picture, Point
 from retouch.progress import Progress, ProgressCallback
 
 if TYPE_CHECKING:
-    from retouch.tasks.blend.method.poisson import Convergence, PoissonSolver
+    from retouch.poisson.solver import Convergence, PoissonSolver
 
 Tolerance = Literal["visual", "exact"] | float
 
@@ -154,7 +154,7 @@ def solver_of(inside: NDArray[np.bool_], progress: ProgressCallback | None) -> P
     """A solver for a mask; says so first, because on a new machine its kernels are compiled here."""
     if progress:
         progress(Progress("preparing the solver", 0))
-    from retouch.tasks.blend.method.poisson import PoissonSolver
+    from retouch.poisson.solver import PoissonSolver
 
     return PoissonSolver(inside)
 

@@ -1,1 +1,1 @@
-"""The mathematics of Poisson image editing: the solver and the guidance fields."""
+"""The mathematics of Poisson image editing beside the solver: the guidance fields."""

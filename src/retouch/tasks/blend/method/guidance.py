@@ -59,7 +59,7 @@ def strong_edges(pixels: Pixels, low: float, high: float, sigma: float) -> NDArr
     Source: J. Canny, "A Computational Approach to Edge Detection", IEEE PAMI 8 (1986), section VII.
     Departs: edges keep their width (no thinning), because guidance is wanted on the whole ramp of an edge.
     """
-    from retouch.tasks.blend.method.kernels.edges import hysteresis
+    from retouch.poisson.kernels.edges import hysteresis
 
     gy, gx = _central_differences(_blurred(luminance(pixels), sigma))
     return hysteresis(np.hypot(gx, gy), low, high)

@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 
 import retouch
 from retouch import PoissonSolver, Progress, solve_poisson
+from retouch.poisson import threads
+from retouch.poisson.hierarchy import Hierarchy
+from retouch.poisson.kernels import fine, sides
+from retouch.poisson.multigrid import Multigrid
+from retouch.poisson.planes import right_side
+from retouch.poisson.solver import Convergence
 from retouch.tasks.blend.edit.region import pieces_of
-from retouch.tasks.blend.method import threads
-from retouch.tasks.blend.method.hierarchy import Hierarchy
-from retouch.tasks.blend.method.kernels import fine, sides
-from retouch.tasks.blend.method.multigrid import Multigrid
-from retouch.tasks.blend.method.planes import right_side
-from retouch.tasks.blend.method.poisson import Convergence
-from tests.tasks.blend import direct, zoo
-from tests.tasks.blend.test_solver import LARGE, differences, noisy, solved_directly
+from tests.poisson import direct, zoo
+from tests.poisson.test_solver import LARGE, differences, noisy, solved_directly
 
 Planes = NDArray[np.float64]
 
@@ -51,7 +51,7 @@ def test_large_grids_converge_fast_and_right(name: str) -> None:
 @pytest.mark.parametrize("threaded", [False, True])
 def test_the_start_and_one_cycle_come_close(threaded: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threads, "SMALLEST_SHARE", 1 if threaded else 10**9)
-    monkeypatch.setattr("retouch.tasks.blend.method.multigrid.SMALLEST_SHARE", 1 if threaded else 10**9)
+    monkeypatch.setattr("retouch.poisson.multigrid.SMALLEST_SHARE", 1 if threaded else 10**9)
     mask, (boundary, guidance) = zoo.interior(257), noisy(257)
     b = right_side(np.where, boundary, mask, *guidance)
     expected = direct.solve(mask, b)
@@ -67,7 +67,7 @@ def test_the_start_and_one_cycle_come_close(threaded: bool, monkeypatch: pytest.
 
 
 def test_the_start_solves_what_is_smooth(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("retouch.tasks.blend.method.multigrid.SMALLEST_SHARE", 1)
+    monkeypatch.setattr("retouch.poisson.multigrid.SMALLEST_SHARE", 1)
     mask = zoo.interior(257)
     y, x = np.mgrid[:257, :257] / 257
     b = right_side(np.where, 0 * x, mask, np.sin(3 * x + 2 * y), np.cos(2 * x - y))
@@ -88,7 +88,7 @@ def test_preconditioner_is_symmetric_and_forgets_its_past(
     threaded: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(threads, "SMALLEST_SHARE", 1 if threaded else 10**9)
-    monkeypatch.setattr("retouch.tasks.blend.method.multigrid.SMALLEST_SHARE", 1 if threaded else 10**9)
+    monkeypatch.setattr("retouch.poisson.multigrid.SMALLEST_SHARE", 1 if threaded else 10**9)
     hierarchy = Hierarchy(zoo.holes(200))
     grids = Multigrid(hierarchy, 1)
     random = np.random.default_rng(0)

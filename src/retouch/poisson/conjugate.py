@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from retouch.tasks.blend.method.kernels import sides
-from retouch.tasks.blend.method.multigrid import Multigrid
-from retouch.tasks.blend.method.threads import over_rows
+from retouch.poisson.kernels import sides
+from retouch.poisson.multigrid import Multigrid
+from retouch.poisson.threads import over_rows
 
 Planes = NDArray[np.float64]
 

@@ -10,9 +10,9 @@ import torch
 
 from retouch import solve_poisson
 from retouch.errors import EmptyMask, InputError, NotConverged
-from retouch.tasks.blend.method.planes import right_side
-from retouch.tasks.blend.method.tensors import Grids
-from tests.tasks.blend import direct, zoo
+from retouch.poisson.planes import right_side
+from retouch.poisson.tensors import Grids
+from tests.poisson import direct, zoo
 
 
 def scene(
@@ -125,7 +125,7 @@ def test_the_visual_tolerance_holds_on_the_hardest_mask() -> None:
 
 
 def test_a_tolerance_out_of_reach_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("retouch.tasks.blend.method.tensors.ITERATIONS", 2)
+    monkeypatch.setattr("retouch.poisson.tensors.ITERATIONS", 2)
     grids = Grids(torch.from_numpy(zoo.one_known(40))[None, None])
     with pytest.raises(NotConverged, match="larger tolerance"):
         grids.solve(torch.rand((1, 1, 40, 40), dtype=torch.float64), 1e-14, None)

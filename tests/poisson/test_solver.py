@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from retouch import PoissonSolver, Progress, solve_poisson
 from retouch.errors import Cancelled, EmptyMask, InputError, NotConverged, SizeMismatch
-from retouch.tasks.blend.method import conjugate, threads
-from retouch.tasks.blend.method.planes import right_side
-from tests.tasks.blend import direct, zoo
+from retouch.poisson import conjugate, threads
+from retouch.poisson.planes import right_side
+from tests.poisson import direct, zoo
 
 SIDE = 115  # about 10 000 unknowns
 LARGE = 365  # about 100 000

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from retouch.errors import EmptyMask, InputError, NotConverged, SizeMismatch
+from retouch.poisson import conjugate
+from retouch.poisson.hierarchy import Hierarchy
+from retouch.poisson.kernels import sides
+from retouch.poisson.multigrid import Multigrid
+from retouch.poisson.threads import over_rows
 from retouch.progress import Progress, ProgressCallback
-from retouch.tasks.blend.method import conjugate
-from retouch.tasks.blend.method.hierarchy import Hierarchy
-from retouch.tasks.blend.method.kernels import sides
-from retouch.tasks.blend.method.multigrid import Multigrid
-from retouch.tasks.blend.method.threads import over_rows
 
 Tolerance = Literal["visual", "exact"] | float
 Pixels = NDArray[np.float32]

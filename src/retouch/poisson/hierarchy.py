@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from retouch.tasks.blend.method.kernels import galerkin, sides
-from retouch.tasks.blend.method.threads import over_rows
+from retouch.poisson.kernels import galerkin, sides
+from retouch.poisson.threads import over_rows
 
 Grid = NDArray[np.float32]
 Flags = NDArray[np.uint8]

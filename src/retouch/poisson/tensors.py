@@ -14,9 +14,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from retouch.errors import EmptyMask, InputError, NotConverged
+from retouch.poisson.planes import right_side, solve_planes
+from retouch.poisson.solver import VISUAL, Convergence, Tolerance, check_tolerance
 from retouch.progress import Progress, ProgressCallback
-from retouch.tasks.blend.method.planes import right_side, solve_planes
-from retouch.tasks.blend.method.poisson import VISUAL, Convergence, Tolerance, check_tolerance
 
 COARSEST = 4
 ITERATIONS = 200

@@ -11,9 +11,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from retouch.tasks.blend.method.hierarchy import Hierarchy
-from retouch.tasks.blend.method.kernels import coarse, fine
-from retouch.tasks.blend.method.threads import SMALLEST_SHARE, Kernel, over_rows
+from retouch.poisson.hierarchy import Hierarchy
+from retouch.poisson.kernels import coarse, fine
+from retouch.poisson.threads import SMALLEST_SHARE, Kernel, over_rows
 
 Grid = NDArray[np.float32]
 

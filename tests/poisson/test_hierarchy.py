@@ -7,8 +7,8 @@ import pytest
 import scipy.sparse
 from numpy.typing import NDArray
 
-from retouch.tasks.blend.method.hierarchy import Hierarchy
-from tests.tasks.blend import direct, zoo
+from retouch.poisson.hierarchy import Hierarchy
+from tests.poisson import direct, zoo
 
 
 def interpolation(fine: int, coarse: int) -> scipy.sparse.csr_matrix:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from retouch.errors import InputError, SizeMismatch
+from retouch.poisson.planes import right_side, solve_planes
+from retouch.poisson.solver import Tolerance, check_tolerance
 from retouch.progress import ProgressCallback
-from retouch.tasks.blend.method.planes import right_side, solve_planes
-from retouch.tasks.blend.method.poisson import Tolerance, check_tolerance
 
 if TYPE_CHECKING:
     import torch
@@ -90,7 +90,7 @@ def solve_poisson(
     _check_shapes(boundary, mask, gx, gy)
     if isinstance(boundary, np.ndarray):
         return _solve_arrays(boundary, mask, gx, gy, tolerance, progress)
-    from retouch.tasks.blend.method import tensors
+    from retouch.poisson import tensors
 
     values, convergence = tensors.solve(boundary, mask, gx, gy, tolerance, progress)
     return Solution(values, convergence.residual, convergence.cycles)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from retouch.poisson.solver import Convergence, PoissonSolver, Tolerance
 from retouch.progress import ProgressCallback
-from retouch.tasks.blend.method.poisson import Convergence, PoissonSolver, Tolerance
 
 
 def right_side(where: Callable[..., Any], boundary: Any, unknown: Any, gx: Any, gy: Any) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from retouch.tasks.blend.method.kernels.jit import compiled
+from retouch.poisson.kernels.jit import compiled
 
 Grid = NDArray[np.float32]
 Flags = NDArray[np.uint8]
