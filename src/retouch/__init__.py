@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from retouch.tasks.blend import relight as relight
     from retouch.tasks.blend import solve_poisson as solve_poisson
     from retouch.tasks.blend import tile as tile
+    from retouch.tasks.inpaint import Inpainter as Inpainter
+    from retouch.tasks.inpaint import inpaint as inpaint
     from retouch.tasks.translate import Translator as Translator
     from retouch.tasks.translate import translate as translate
     from retouch.tasks.translate.recipe.evaluating import evaluate as evaluate
@@ -39,6 +41,7 @@ __version__ = "0.1.0"
 _HOME = {
     "Box": "retouch.image",
     "Cancelled": "retouch.errors",
+    "Inpainter": "retouch.tasks.inpaint",
     "Mask": "retouch.image",
     "Picture": "retouch.image",
     "PoissonSolver": "retouch.tasks.blend",
@@ -51,6 +54,7 @@ _HOME = {
     "evaluate": "retouch.tasks.translate.recipe.evaluating",
     "fill": "retouch.tasks.blend",
     "flatten": "retouch.tasks.blend",
+    "inpaint": "retouch.tasks.inpaint",
     "recolor": "retouch.tasks.blend",
     "relight": "retouch.tasks.blend",
     "solve_poisson": "retouch.tasks.blend",

@@ -164,9 +164,10 @@ def recipes() -> tuple[type[Recipe], ...]:
     Returns:
         The recipes of all tasks.
     """
+    from retouch.tasks.inpaint import recipe as inpaint
     from retouch.tasks.translate import recipe as translate
 
-    return translate.RECIPES
+    return (*translate.RECIPES, *inpaint.RECIPES)
 
 
 def arguments_in(docstring: str) -> dict[str, str]:

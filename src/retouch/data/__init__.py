@@ -9,7 +9,19 @@ from __future__ import annotations
 
 from retouch.data.batches import Stream, ordered, stream
 from retouch.data.checking import check
+from retouch.data.drawn import Drawn
 from retouch.data.examples import Examples
 from retouch.data.sources import pairs, singles, splits, unpaired
 
-__all__ = ["Examples", "Stream", "check", "ordered", "pairs", "singles", "splits", "stream", "unpaired"]
+__all__ = [
+    "Drawn",
+    "Examples",
+    "Stream",
+    "check",
+    "ordered",
+    "pairs",
+    "singles",
+    "splits",
+    "stream",
+    "unpaired",
+]

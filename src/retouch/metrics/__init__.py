@@ -19,6 +19,8 @@ from retouch.metrics.frechet import (
     frechet_distance_of_features,
     kernel_distance,
 )
+from retouch.metrics.hole_patches import HolePatches, hole_sliced_wasserstein
+from retouch.metrics.holes import hole_l1, hole_psnr, hole_ssim, seam, similarity_map
 from retouch.metrics.inception import InceptionV3
 from retouch.metrics.lpips import Lpips
 from retouch.metrics.palettes import (
@@ -44,6 +46,7 @@ __all__ = [
     "SET_METRICS",
     "VOID",
     "FeatureMetric",
+    "HolePatches",
     "InceptionV3",
     "KernelDistance",
     "Lpips",
@@ -66,6 +69,10 @@ __all__ = [
     "features_of",
     "frechet_distance",
     "frechet_distance_of_features",
+    "hole_l1",
+    "hole_psnr",
+    "hole_sliced_wasserstein",
+    "hole_ssim",
     "interval_of_mean",
     "kernel_distance",
     "labels_from_colours",
@@ -75,6 +82,8 @@ __all__ = [
     "palette_of",
     "psnr",
     "scores_of",
+    "seam",
+    "similarity_map",
     "sliced_wasserstein",
     "sliced_wasserstein_by_level",
     "ssim",

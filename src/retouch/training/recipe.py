@@ -117,10 +117,12 @@ class Turn:
     Args:
         name: what the losses are called in the log: ``"generator"``.
         networks: the names of the networks whose weights it changes; all others stand still.
+        every: it comes only in every so many-th step.
     """
 
     name: str
     networks: tuple[str, ...]
+    every: int = 1
 
 
 class Examples(Protocol):
@@ -179,20 +181,17 @@ class Evaluation:
     count: int = 0
 
 
-class Data(ABC):
+class Data(Protocol):
     """The pictures of a run; a recipe makes it, the engine draws from it."""
 
     @property
-    @abstractmethod
     def train(self) -> Examples:
         """The examples that are learned from."""
 
     @property
-    @abstractmethod
     def validation(self) -> Examples | None:
         """The examples that are never learned from; None when there are none."""
 
-    @abstractmethod
     def stream(
         self, *, batch: int, seed: int, rank: int, world: int, start: int, workers: int
     ) -> Iterator[Batch]:
@@ -210,7 +209,6 @@ class Data(ABC):
             The batches of this process.
         """
 
-    @abstractmethod
     def ordered(self, batch: int) -> Iterator[Batch]:
         """Draw every validation example once, in order, without augmentation.
 

@@ -150,13 +150,16 @@ class Stepper:
         if self.engine.compile == "graphs":
             # The results of the last step may be overwritten now.
             torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
+        number = seen // (self.engine.batch * self.engine.accumulate * self.group.world)
+        due = [mover for mover in self.movers if number % mover.turn.every == 0]
         prepared = [self.placed(batch) for batch in batches]
-        shared = self._shared(prepared[0]) if len(prepared) == 1 else None
+        only = due[0].turn.name if len(due) == 1 < len(self.movers) else None
+        shared = self._shared(prepared[0], only) if len(prepared) == 1 else None
         told: dict[str, Tensor] = {}
-        for mover in self.movers:
+        for mover in due:
             self._only(mover)
-            for number, batch in enumerate(prepared):
-                last = number == len(prepared) - 1
+            for part, batch in enumerate(prepared):
+                last = part == len(prepared) - 1
                 self._accumulate(mover, batch, shared, told, parts=len(prepared), last=last)
             factor = rate(
                 mover.settings.schedule, seen, total, hold=mover.settings.hold, warmup=mover.settings.warmup
@@ -170,12 +173,12 @@ class Stepper:
             mover.optimiser.zero_grad(set_to_none=True)
         return told
 
-    def _shared(self, batch: Batch) -> Batch:
+    def _shared(self, batch: Batch, only: str | None) -> Batch:
         """Compute what the turns share, with gradients for every network that a later turn may change."""
         for network in self.networks.values():
             network.requires_grad_(True)
         with self.autocast():
-            return self.recipe.forward(self.called, batch, None)
+            return self.recipe.forward(self.called, batch, only)
 
     def _accumulate(
         self,

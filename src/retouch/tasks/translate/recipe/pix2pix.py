@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from retouch.data import Drawn
 from retouch.errors import InputError
 from retouch.losses import (
     augmented,
@@ -261,7 +262,7 @@ class Pix2Pix(Recipe):
         with applied(network, self.inference):
             found = self.translated(network, data.ordered(1), device, examples.VALIDATION)
             learned = None
-            if isinstance(data, examples.Drawn):
+            if isinstance(data, Drawn):
                 learned = self.translated(network, data.ordered_train(1), device, examples.VALIDATION // 4)
         return evaluated(found, learned)
 

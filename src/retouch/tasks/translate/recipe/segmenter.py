@@ -13,8 +13,9 @@ from torch.nn import functional as F
 
 from retouch import data as pictures_of
 from retouch import metrics
+from retouch.data import Drawn
 from retouch.metrics.palettes import CAMVID, FACADES, VOID
-from retouch.tasks.translate.recipe.examples import VALIDATION, Drawn
+from retouch.tasks.translate.recipe.examples import VALIDATION
 from retouch.tasks.translate.recipe.judging import Results, applied, panel
 from retouch.tasks.translate.recipe.parts import Pictures
 from retouch.training import (
