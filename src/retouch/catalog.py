@@ -142,9 +142,10 @@ def architectures() -> tuple[Architecture, ...]:
         The architectures of all tasks, and the judge of the FCN-score.
     """
     from retouch.metrics import SEGMENTER
+    from retouch.tasks.inpaint import upstream as inpaint
     from retouch.tasks.translate import upstream as translate
 
-    return (*translate.ARCHITECTURES, SEGMENTER)
+    return (*translate.ARCHITECTURES, *inpaint.ARCHITECTURES, SEGMENTER)
 
 
 def layouts() -> tuple[Layout, ...]:
@@ -153,9 +154,10 @@ def layouts() -> tuple[Layout, ...]:
     Returns:
         The layouts of all tasks.
     """
+    from retouch.tasks.inpaint import upstream as inpaint
     from retouch.tasks.translate import upstream as translate
 
-    return translate.LAYOUTS
+    return (*translate.LAYOUTS, *inpaint.LAYOUTS)
 
 
 def recipes() -> tuple[type[Recipe], ...]:

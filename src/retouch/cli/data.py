@@ -1,4 +1,4 @@
-"""``retouch data``: look through a folder of training pictures, or draw one."""
+"""``retouch data``: look through a folder of training pictures, draw one, or freeze holes to fill."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ from retouch.errors import InputError
 
 if TYPE_CHECKING:
     from retouch.data.checking import Report
+    from retouch.data.holes import Manifest
 
-data = App(name="data", help="Check training pictures, or draw some.", help_format="plaintext")
+data = App(
+    name="data", help="Check training pictures, draw some, or freeze holes to fill.", help_format="plaintext"
+)
 """The group of commands."""
 
 SHOWN = 5
@@ -79,6 +82,102 @@ def make(
         counts = write(whole, out, progress=watch)
     listed = ", ".join(f"{number} {split}" for split, number in counts.items())
     return Result({"output": str(out.absolute()), "source": whole, "counts": counts}, f"{out}: {listed}")
+
+
+@data.command
+def holes(
+    folder: Annotated[Path, Parameter(help="A folder of pictures.")],
+    /,
+    *,
+    holes: Annotated[
+        str,
+        Parameter(
+            metavar="KINDS",
+            help="With commas: large, small, thin, medium, thick, box, square, polygon, strokes, text, "
+            "scratches, outpaint, grid, shapes:DIR; with parameters: square(area=0.1..0.35); "
+            "mix(thin:2,text) or evenly(thick,area=0.1..0.5,buckets=4) is one kind.",
+        ),
+    ] = "thin,medium,thick",
+    out: Annotated[Path, Parameter(group=OUTPUT_GROUP, metavar="FILE", help="The .jsonl file to write.")],
+    size: Annotated[
+        int, Parameter(help="Side in pixels of the middle square that is used; 0: each picture whole.")
+    ] = 256,
+    seed: Annotated[int, Parameter(help="Another seed gives other holes.")] = 0,
+    variants: Annotated[int, Parameter(help="Holes of each kind in each picture.")] = 1,
+    largest: Annotated[float, Parameter(help="Part of a picture that may be missing; 1: any.")] = 0.5,
+    overwrite: Annotated[
+        bool, Parameter(group=OUTPUT_GROUP, negative="", show_default=False, help="Replace the file.")
+    ] = False,
+    printing: Printing = DEFAULT,
+) -> Result:
+    """Freeze holes in the pictures of a folder, to measure with the same ones again and again."""
+    from retouch.data.holes import check_target, freeze, split, write_manifest
+
+    if size < 0:
+        raise InputError(f"--size is {size} but must be at least 1, or 0 for each picture's own")
+    check_target(out, overwrite=overwrite)
+    with Watch("drawing", bar=not (printing.json or printing.quiet)) as watch:
+        made = freeze(
+            folder,
+            split(holes),
+            size=size or None,
+            seed=seed,
+            variants=variants,
+            largest=largest,
+            progress=watch,
+        )
+    write_manifest(made, out, overwrite=overwrite)
+    areas = _areas(made)
+    pictures = len({item.picture for item in made})
+    lines = [f"{out}: {len(made)} holes in {pictures} pictures"]
+    lines += [f"  {one_line(kind)}: {100 * area:.1f} % missing on average" for kind, area in areas.items()]
+    facts = {"output": str(out.absolute()), "pictures": pictures, "holes": len(made), "areas": areas}
+    return Result(facts, "\n".join(lines))
+
+
+@data.command
+def verify(
+    file: Annotated[Path, Parameter(help="A file that `retouch data holes` wrote.")],
+    /,
+    *,
+    pictures: Annotated[
+        Path | None, Parameter(metavar="DIR", help="Where the pictures are now, if they were moved.")
+    ] = None,
+    printing: Printing = DEFAULT,
+) -> Result:
+    """Compare pictures and holes with a frozen set; exit code 2 when they differ."""
+    from retouch.data.holes import read_manifest
+
+    frozen = read_manifest(file, folder=pictures)
+    with Watch("verifying", bar=not (printing.json or printing.quiet)) as watch:
+        found = frozen.verify(progress=watch)
+    facts = {
+        "ok": not found,
+        "holes": len(frozen),
+        "missing": list(found.missing),
+        "changed": list(found.changed),
+        "redrawn": list(found.redrawn),
+    }
+    lines = [f"{one_line(str(file))}: {len(frozen)} holes"]
+    for what, names in (
+        ("missing or unreadable pictures", found.missing),
+        ("changed pictures", found.changed),
+        ("holes that come out different", found.redrawn),
+    ):
+        lines += [f"error: {len(names)} {what}"] if names else []
+        lines += [f"    {one_line(name)}" for name in names[:SHOWN]]
+        lines += [f"    and {len(names) - SHOWN} more; --json lists all"] if len(names) > SHOWN else []
+    return Result(
+        facts, "\n".join(lines if found else [*lines, "nothing has changed"]), code=2 if found else 0
+    )
+
+
+def _areas(made: Manifest) -> dict[str, float]:
+    """The mean part of the pictures that each kind leaves to be filled."""
+    areas: dict[str, list[float]] = {}
+    for item in made:
+        areas.setdefault(item.kind, []).append(item.area)
+    return {kind: sum(found) / len(found) for kind, found in areas.items()}
 
 
 def _table(report: Report) -> list[str]:

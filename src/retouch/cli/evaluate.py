@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from cyclopts import Group, Parameter
+from cyclopts import App, Group, Parameter
 
 from retouch.cli.printing import DEFAULT, OUTPUT_GROUP, Printing, Result, one_line
 from retouch.cli.watch import Watch
@@ -18,8 +18,22 @@ if TYPE_CHECKING:
 PICTURES_GROUP = Group("Pictures", sort_key=1)
 METRICS_GROUP = Group("Metrics", sort_key=2)
 
+evaluate = App(
+    name="evaluate",
+    help="Measure trained weights on pictures, and print a table. Weights that fill holes: evaluate inpaint.",
+    help_format="plaintext",
+)
+"""The command, and the one below it."""
 
-def evaluate(
+evaluate.command(
+    "retouch.cli.evaluate_inpaint:inpaint",
+    name="inpaint",
+    help="Measure how well networks fill holes, side by side with methods that need none.",
+)
+
+
+@evaluate.default
+def of_model(
     model: Annotated[str, Parameter(help="A weights file, ours or upstream's, or a name of `weights list`.")],
     /,
     *,
@@ -97,6 +111,12 @@ def evaluate(
     for file, endings in ((out, (".tsv", ".json")), (per_picture, (".tsv",))):
         _check_output(file, endings, overwrite=overwrite)
     from retouch.tasks.translate.recipe.evaluating import evaluate as measure
+    from retouch.weights.load import identify
+
+    if identify(model).card.task == "inpaint":
+        raise InputError(
+            f"{model} fills holes, which are measured with: retouch evaluate inpaint {model} --data {data}"
+        )
 
     with Watch("evaluating", bar=not (printing.json or printing.quiet)) as watch:
         report = measure(

@@ -44,7 +44,7 @@ class Mixture(Holes):
     def spec(self) -> str:
         """The parts with their weights."""
         return ",".join(
-            part.spec if weight == 1 else f"{part.spec}:{written(weight)}" for part, weight in self.parts
+            _one_term(part) + ("" if weight == 1 else f":{written(weight)}") for part, weight in self.parts
         )
 
     def _drawn(self, size: Size, random: np.random.Generator) -> Hole:
@@ -160,9 +160,28 @@ def mixed(parts: Sequence[tuple[Holes, float]]) -> Holes:
     return parts[0][0] if len(parts) == 1 else whole
 
 
+def at_most(holes: Holes, largest: float) -> Holes:
+    """Keep holes below an area; those that are kept below a smaller one stay what they are.
+
+    Args:
+        holes: what is drawn.
+        largest: part of the picture; from 1 on there is no limit.
+
+    Raises:
+        InputError: the part is not above 0.
+    """
+    if largest >= 1 or (isinstance(holes, AtMost) and 0 < holes.largest <= largest):
+        return holes
+    return AtMost(holes.holes if isinstance(holes, AtMost) else holes, largest)
+
+
 def with_argument(holes: Holes, argument: str) -> str:
     """Write holes with one more argument in their parentheses."""
     spec = holes.spec
-    if isinstance(holes, Mixture):
+    if isinstance(holes, Mixture | AtMost | Evenly):
         return f"mix({spec},{argument})"
     return f"{spec[:-1]},{argument})" if spec.endswith(")") else f"{spec}({argument})"
+
+
+def _one_term(holes: Holes) -> str:
+    return f"mix({holes.spec})" if isinstance(holes, Mixture) else holes.spec

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +34,8 @@ class Polygon(Kind):
     """
 
     name: ClassVar[str] = "polygon"
-    limits: ClassVar[Mapping[str, Limits]] = {"area": (0.0, 1.0), "corners": (3, 200)} choices: ClassVar[Mapping[str, tuple[str, ...]]] = { "form": ("any", *_FORMS)}
+    limits: ClassVar[Mapping[str, Limits]] = {"area": (0.0, 1.0), "corners": (3, 200)}
+    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {"form": get_args(Form)}
     area: Span = (0.1, 0.35)
     corners: Count = (3, 12)
     form: Form = "any"
@@ -129,7 +130,7 @@ def fitted(ring: Corners, area: float, size: Size) -> Corners:
         if over > 1.0:
             ring[:, axis] /= over
             ring[:, 1 - axis] *= over
-    return ring * np.minimum(1.0, room / np.maximum(ring.max(axis=0), 1e-12))
+    return np.asarray(ring * np.minimum(1.0, room / np.maximum(ring.max(axis=0), 1e-12)))
 
 
 def signed_area(ring: Corners) -> float:

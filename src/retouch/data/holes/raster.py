@@ -14,19 +14,24 @@ Size = tuple[int, int]
 Box = tuple[int, int, int, int]
 """x0, y0, x1, y1, half-open, in pixels."""
 
+_THINNEST = 0.71
+"""The least radius of a line: half the diagonal of a pixel."""
+
 
 def capsules(ends: NDArray[np.float64], radii: NDArray[np.float64], size: Size) -> Hole:
     """Draw straight lines with round ends, so that lines which share an end make a round joint.
 
     Args:
         ends: (N, 4), x and y of one end and of the other, in pixels; may lie outside.
-        radii: (N,), half the width in pixels.
+        radii: (N,), half the width in pixels; a line thinner than a pixel's diagonal is drawn that
+            wide, so that it has no gaps.
         size: of the picture.
 
     Returns:
         The pixels whose centre is nearer than the radius to a line.
     """
     height, width = size
+    radii = np.maximum(radii, _THINNEST)
     swap = ends[:, 3] < ends[:, 1]
     xa, ya, xb, yb = np.where(swap[:, None], ends[:, [2, 3, 0, 1]], ends).T
     first = np.clip(np.ceil(ya - radii - 0.5), 0, height).astype(np.intp)

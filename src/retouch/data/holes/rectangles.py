@@ -5,12 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 
 from retouch.data.holes.kind import Count, Kind, Limits, Span, pick, scale
 from retouch.data.holes.raster import Box, Hole, Size, rectangles
+
+Place = Literal["any", "centre"]
+"""Where a square is."""
+
+Sides = Literal["any", "left", "right", "top", "bottom", "horizontal", "vertical", "all"]
+"""What is missing around a picture; ``horizontal`` is left and right."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +30,11 @@ class Boxes(Kind):
     """
 
     name: ClassVar[str] = "box"
-    limits: ClassVar[Mapping[str, Limits]] = {"side": (1, math.inf), "count": (1, 1000), "margin": (0, math.inf)}
+    limits: ClassVar[Mapping[str, Limits]] = {
+        "side": (1, math.inf),
+        "count": (1, 1000),
+        "margin": (0, math.inf),
+    }
     side: Count = (30, 150)
     count: Count = (1, 4)
     margin: int = 10
@@ -60,9 +70,10 @@ class Square(Kind):
     """
 
     name: ClassVar[str] = "square"
-    limits: ClassVar[Mapping[str, Limits]] = {"area": (0.0, 1.0)} choices: ClassVar[Mapping[str, tuple[str, ...]]] = { "place": ("any", "centre")}
+    limits: ClassVar[Mapping[str, Limits]] = {"area": (0.0, 1.0)}
+    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {"place": get_args(Place)}
     area: Span = (0.1, 0.35)
-    place: Literal["any", "centre"] = "any"
+    place: Place = "any"
 
     def _drawn(self, size: Size, random: np.random.Generator) -> Hole:
         height, width = size
@@ -84,9 +95,10 @@ class Outpaint(Kind):
     """
 
     name: ClassVar[str] = "outpaint"
-    limits: ClassVar[Mapping[str, Limits]] = {"pad": (0.0, 1.0)} choices: ClassVar[Mapping[str, tuple[str, ...]]] = { "sides": ("any", "left", "right", "top", "bottom", "horizontal", "vertical", "all")}
+    limits: ClassVar[Mapping[str, Limits]] = {"pad": (0.0, 1.0)}
+    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {"sides": get_args(Sides)}
     pad: Span = (0.04, 0.25)
-    sides: Literal["any", "left", "right", "top", "bottom", "horizontal", "vertical", "all"] = "any"
+    sides: Sides = "any"
 
     def _drawn(self, size: Size, random: np.random.Generator) -> Hole:
         height, width = size

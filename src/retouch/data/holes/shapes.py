@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -97,7 +96,7 @@ class Shapes(Kind):
         """Choose a region of a map; of the next map that has one."""
         first = int(random.integers(len(self._maps)))
         for path in (*self._maps[first:], *self._maps[:first]):
-            if regions := _regions(path, path.stat().st_mtime_ns, self.area):
+            if regions := _regions(path, _changed(path), self.area):
                 return regions[int(random.integers(len(regions)))]
         low, high = self.area
         raise DataError(
@@ -151,6 +150,14 @@ def _regions(path: Path, changed: int, area: Span) -> tuple[Region, ...]:
         for number, place in enumerate(find_objects(regions), start=1)
         if place is not None and low <= pixels[number] <= high
     )
+
+
+def _changed(path: Path) -> int:
+    """When a file was written last."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError as error:
+        raise DataError(f"the label map {path} is gone ({error.strerror}); put it back") from error
 
 
 def _labels(path: Path) -> NDArray[np.int64]:

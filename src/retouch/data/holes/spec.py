@@ -8,7 +8,7 @@ from typing import Any
 
 from retouch.data.holes.kind import Holes, Kind, parameters
 from retouch.data.holes.marks import Scratches, Strokes, Text
-from retouch.data.holes.mixtures import AtMost, Evenly, mixed
+from retouch.data.holes.mixtures import AtMost, Evenly, at_most, mixed
 from retouch.data.holes.polygons import Polygon
 from retouch.data.holes.presets import PRESETS, Preset
 from retouch.data.holes.rectangles import Boxes, Grid, Outpaint, Square
@@ -47,7 +47,7 @@ def parse(spec: str, *, largest: float | None = None) -> Holes:
 
     Args:
         spec: one or more terms.
-        largest: the same as ``largest=`` around everything; None allows any area.
+        largest: the same as ``largest=`` around everything; None or 1 allows any area.
 
     Returns:
         Holes; their ``spec`` is read as the same holes again.
@@ -58,7 +58,7 @@ def parse(spec: str, *, largest: float | None = None) -> Holes:
         DataError: a folder of label maps cannot be read, or has none.
     """
     holes = mixed([_term(term) for term in split(spec)])
-    return holes if largest is None else AtMost(holes, largest)
+    return holes if largest is None else at_most(holes, largest)
 
 
 def split(spec: str) -> list[str]:

@@ -73,6 +73,10 @@ def inside(tensors: Tensors, architecture: str) -> dict[str, Tensor] | None:
         but the first layer was looked at.
     """
     first = _FIRST_LAYER[architecture]
+    bare = first.removeprefix("model.")
+    if first.startswith("model.") and bare in tensors:
+        # Of nested modules, as TorchScript files are, the reader takes the innermost with a familiar name.
+        return {f"model.{key}": tensor for key, tensor in tensors.items()}
     prefixes = [key.removesuffix(first) for key in tensors if key == first or key.endswith(f".{first}")]
     fitting = [prefix for prefix in prefixes if not prefix.endswith("generator_average.")] or prefixes
     if not fitting:
@@ -107,9 +111,9 @@ def discriminator_in(tensors: Tensors, what: str = "the file") -> tuple[dict[str
 
 def _lama_sizes(tensors: Tensors) -> Sizes | None:
     stem = _kernel(tensors, "model.1.ffc.convl2l", 7)
-    halving = _numbers(r"model\.(\d+)\.ffc\.", tensors)
-    blocks = _numbers(r"model\.(\d+)\.conv1\.ffc\.", tensors)
-    if stem is None or stem.shape[1] != 4 or len(halving) < 2:
+    halving = _numbers(r"model\.(\d{1,6})\.ffc\.", tensors)
+    blocks = _numbers(r"model\.(\d{1,6})\.conv1\.ffc\.", tensors)
+    if stem is None or stem.shape[1] != 4 or len(halving) < 2 or halving != set(range(1, len(halving) + 1)):
         return None
     last = f"model.{max(halving)}.ffc"
     near, far = (
@@ -138,19 +142,20 @@ def _dilated_sizes(tensors: Tensors) -> Sizes | None:
     sizes = _plain_sizes(tensors, "conv_block.0.convs.0")
     if sizes is None:
         return None
-    dilations = _numbers(r"model\.\d+\.conv_block\.0\.convs\.(\d+)\.weight", tensors)
+    dilations = _numbers(r"model\.\d+\.conv_block\.0\.convs\.(\d{1,6})\.weight", tensors)
     return {**sizes, "dilations": len(dilations)}
 
 
 def _plain_sizes(tensors: Tensors, conv: str) -> Sizes | None:
-    blocks = _numbers(rf"model\.(\d+)\.{re.escape(conv)}\.weight", tensors)
+    blocks = _numbers(rf"model\.(\d{{1,6}})\.{re.escape(conv)}\.weight", tensors)
     stem = _kernel(tensors, "model.1", 7)
-    # Two halvings, a bias and instance normalisation is CycleGAN's; LaMa has batch normalisation.
-    if stem is None or stem.shape[1] != 4 or not blocks or "model.2.running_mean" not in tensors:
+    # CycleGAN has the same numbers: with instance normalisation and a bias, or batch and none.
+    own = all(key in tensors for key in ("model.1.bias", "model.2.running_mean"))
+    if stem is None or stem.shape[1] != 4 or not blocks or not own:
         return None
     downsampling, rest = divmod(min(blocks) - 4, 3)
     inner = _kernel(tensors, f"model.{min(blocks)}.{conv}", 3)
-    if rest or downsampling < 1 or inner is None:
+    if rest or not 1 <= downsampling <= len(tensors) or inner is None:
         return None
     return _frame_sizes(stem.shape[0], len(blocks), downsampling, inner.shape[0])
 
@@ -164,7 +169,7 @@ def _frame_sizes(width: int, blocks: int, downsampling: int, inside_width: int) 
 
 def _discriminator_sizes(tensors: Tensors) -> Sizes | None:
     stem = _kernel(tensors, "model0.0", 4)
-    stages = _numbers(r"model(\d+)\.0\.weight", tensors)
+    stages = _numbers(r"model(\d{1,6})\.0\.weight", tensors)
     if stem is None or stem.shape[1] != 3 or len(stages) < 3:
         return None
     return {"width": stem.shape[0], "layers": len(stages) - 2, "norm": "batch"}

@@ -15,7 +15,7 @@ from retouch.image import Mask, MaskLike, Picture, PictureLike
 from retouch.progress import Progress, ProgressCallback
 from retouch.tasks.inpaint.method import memory, rim
 from retouch.tasks.inpaint.method.canvas import Canvas
-from retouch.tasks.inpaint.method.crops import Limits, Piece, pieces_of
+from retouch.tasks.inpaint.method.crops import Limits, islands, pieces_of
 from retouch.tasks.inpaint.method.pyramid import (
     Fill,
     Filled,
@@ -37,6 +37,8 @@ FEATHER = 6
 """Pixels outside the mask over which a fill fades into the photo."""
 
 _CLASSICAL_MARGIN = 16  # pixels around a hole by which a classical method goes; they look at fewer
+_REACH = 24  # pixels around a hole from which blending takes colours
+_BESIDE = 2  # pixels around a hole in which its seam is measured
 _FARTHEST = 1e3  # colours beyond this are no colours, and would leave no room for rounding
 
 
@@ -139,7 +141,7 @@ def _attempted(
     tally = _Tally(sum(crops_of(piece, method) for piece in pieces), progress)
     canvas = Canvas(picture, hole)
     for piece in pieces:
-        tally.joined(piece, fill_piece(canvas, piece, method, tally.crop))
+        tally.joined(fill_piece(canvas, piece, method, tally.crop))
     report: dict[str, float | int | str] = {
         "model": way.name,
         "seam": seam if blend is _poisson or seam == "feather" else "none",
@@ -171,10 +173,12 @@ class _Tally:
         if self._progress:
             self._progress(Progress("filling", self._crops, self._total))
 
-    def joined(self, piece: Piece, done: Filled) -> None:
-        before, after = (rim.seam(pixels, done.unknown) for pixels in (done.before, done.after))
-        if not math.isnan(before):
-            self._seams.append((sum(piece.box.size), before, after))
+    def joined(self, done: Filled) -> None:
+        for inner, around in islands(done.unknown, _BESIDE):
+            hole = done.unknown[around.slices]
+            before, after = (rim.seam(all_of[around.slices], hole) for all_of in (done.before, done.after))
+            if not math.isnan(before):
+                self._seams.append((sum(inner.size), before, after))
 
     def report(self) -> dict[str, float | int | str]:
         found: dict[str, float | int | str] = {
@@ -193,13 +197,17 @@ def _plain(pixels: Pixels, filled: Pixels, unknown: Plane) -> Pixels:
 
 
 def _poisson(pixels: Pixels, filled: Pixels, unknown: Plane) -> Pixels:
-    within = np.clip(pixels, -_FARTHEST, _FARTHEST)
-    joined = rim.blended(within, filled, unknown)
-    known = within[~unknown]
-    if known.size:
+    joined = pixels.copy()
+    for inner, around in islands(unknown, _REACH):
+        seen = np.clip(pixels[around.slices], -_FARTHEST, _FARTHEST)
+        hole = unknown[around.slices]
+        fitted = rim.blended(seen, filled[around.slices], hole)
         # Light that the photo has may go on into the fill, but blending shall not make more of it.
-        np.clip(joined, min(0.0, float(known.min())), max(1.0, float(known.max())), out=joined)
-    return _plain(pixels, joined, unknown)
+        low, high = min(0.0, float(seen.min())), max(1.0, float(seen.max()))
+        np.clip(fitted, low, high, out=fitted)
+        here = inner.shifted(-around.x0, -around.y0).slices
+        np.copyto(joined[inner.slices], fitted[here], where=hole[here][..., None])
+    return joined
 
 
 def _forget() -> None:

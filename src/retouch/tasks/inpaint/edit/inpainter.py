@@ -128,14 +128,16 @@ class Inpainter:
     def _fill(self, steps: int) -> Fill:
         from retouch.tasks.inpaint.method import forward, refine
 
-        place = {"device": self._device, "multiple": self._card.multiple}
+        device, multiple = self._device, self._card.multiple
         if steps:
             refine.check_halves(self._network, self._card.name)
 
         def fill(pixels: Pixels, unknown: Plane, guide: Pixels | None) -> Pixels:
             if steps and guide is not None:
-                return refine.refined(self._network, pixels, unknown, guide, steps=steps, **place)
-            return forward.filled(self._apply, pixels, unknown, **place)
+                return refine.refined(
+                    self._network, pixels, unknown, guide, steps=steps, device=device, multiple=multiple
+                )
+            return forward.filled(self._apply, pixels, unknown, device=device, multiple=multiple)
 
         return fill
 

@@ -18,7 +18,7 @@ _PLANNED = 1 << 20  # pixels of the mask that is planned on; a larger one is pla
 _FINER = 4  # times finer than the plan is, distances are measured
 _RUN = 10_000  # pixels that a network fills in the time that a crop takes to set up
 _WORTHWHILE = 0.8  # two crops are better than one when they take so much less
-_CUTS = 7  # places tried across a piece, beside the gaps in it
+_CUTS = 3  # places tried across a piece, and as many gaps in it
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,13 @@ class Limits:
         budget: pixels of the largest crop.
         widest: pixels; a hole that is wider is filled at a reduced size first. Infinite when it never is.
         margin: pixels around a hole that are seen at least.
+        through: a hole may be cut; else only parts that do not touch are divided.
     """
 
     budget: float = math.inf
     widest: float = math.inf
     margin: int = MARGIN
+    through: bool = True
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,26 @@ def pieces_of(hole: NDArray[np.bool_], limits: Limits) -> list[Piece]:
         if exact is not None:
             found.append(Piece(exact, width, levels))
     return sorted(found, key=lambda piece: (piece.levels, piece.box.y0, piece.box.x0))
+
+
+def islands(hole: NDArray[np.bool_], margin: int) -> list[tuple[Box, Box]]:
+    """Divide a hole into parts that can be treated one by one, where that is less work.
+
+    Args:
+        hole: (H, W).
+        margin: pixels around a part that are needed for it.
+
+    Returns:
+        Boxes that do not overlap and whose parts of the hole do not touch; each without and with its
+        margin.
+    """
+    size = (hole.shape[0], hole.shape[1])
+    found = []
+    for piece in pieces_of(hole, Limits(margin=margin, through=False)):
+        x0, y0, x1, y1 = piece.box.x0, piece.box.y0, piece.box.x1, piece.box.y1
+        around = Box(x0 - margin, y0 - margin, x1 + margin, y1 + margin).clipped(size)
+        found.append((piece.box, around or piece.box))
+    return found
 
 
 def tight(mask: NDArray[np.bool_], box: Box) -> Box | None:
@@ -163,6 +185,18 @@ def margin_of(width: float, levels: int, limits: Limits) -> int:
 
 
 @dataclass(frozen=True)
+class _Node:
+    """A box, the work it makes when it is filled at once, and the two it can be cut into."""
+
+    box: Box
+    width: float
+    work: float
+    halves: tuple[int, ...] = ()
+    crossing: float = 0.0
+    forced: bool = False
+
+
+@dataclass(frozen=True)
 class _Plan:
     """A reduced mask, its distances to what is known in pixels of the photo, and what goes with it."""
 
@@ -172,28 +206,55 @@ class _Plan:
     size: tuple[int, ...]
     limits: Limits
 
-    def leaves(self) -> Iterator[tuple[Box, float, int]]:
-        whole = tight(self.mask, Box(0, 0, self.mask.shape[1], self.mask.shape[0]))
-        waiting = [] if whole is None else [whole]
+    def leaves(self) -> list[tuple[Box, float, int]]:
+        """Cut as long as it may help, and keep the cuts that do when all is added up."""
+        nodes = list(self.tree())
+        least = [node.work for node in nodes]
+        kept = [False] * len(nodes)
+        for number in reversed(range(len(nodes))):
+            node = nodes[number]
+            if node.halves:
+                apart = sum(least[half] for half in node.halves) + node.crossing
+                kept[number] = node.forced or apart < _WORTHWHILE * node.work
+                least[number] = apart if kept[number] else node.work
+        found, waiting = [], [0] if nodes else []
         while waiting:
-            box = waiting.pop()
-            width = self.width(box)
-            parts = self.divided(box, width)
-            if parts is None:
-                yield box, width, self.levels(box, width)
+            number = waiting.pop()
+            node = nodes[number]
+            if kept[number]:
+                waiting += node.halves
             else:
-                waiting += parts
+                found.append((node.box, node.width, self.levels(node.box, node.width)))
+        return found
 
-    def divided(self, box: Box, width: float) -> tuple[Box, Box] | None:
-        whole = self.work(box, width)
-        forced = self.levels(box, width) == 0 and self.first(box, width, 0) > self.limits.budget
-        if not forced and whole < 2 * (_area(self.block, self.block, self.limits.margin) + _RUN):
-            return None
-        best, least = None, math.inf if forced else _WORTHWHILE * whole
+    def tree(self) -> Iterator[_Node]:
+        """Boxes and their halves, each before its own halves."""
+        waiting = [tight(self.mask, Box(0, 0, self.mask.shape[1], self.mask.shape[0]))]
+        smallest = 2 * (_area(self.block, self.block, self.limits.margin) + _RUN)
+        taken = 0
+        while taken < len(waiting):
+            box = waiting[taken]
+            taken += 1
+            if box is None:
+                continue
+            width = self.width(box)
+            work = self.work(box, width)
+            forced = self.levels(box, width) == 0 and self.first(box, width, 0) > self.limits.budget
+            cut = self.best_cut(box) if forced or work > smallest else None
+            if cut is None:
+                yield _Node(box, width, work)
+            else:
+                halves = (len(waiting), len(waiting) + 1)
+                waiting += cut[:2]
+                yield _Node(box, width, work, halves, cut[2], forced)
+
+    def best_cut(self, box: Box) -> tuple[Box, Box, float] | None:
+        best, least = None, math.inf
         for one, other, crossed in self.cuts(box):
-            work = self.work(one, self.width(one)) + self.work(other, self.width(other)) + 4 * crossed**2
+            crossing = 4.0 * crossed**2
+            work = self.work(one, self.width(one)) + self.work(other, self.width(other)) + crossing
             if work < least:
-                best, least = (one, other), work
+                best, least = (one, other, crossing), work
         return best
 
     def cuts(self, box: Box) -> Iterator[tuple[Box, Box, int]]:
@@ -206,8 +267,9 @@ class _Plan:
                 one = tight(self.mask, Box(box.x0, box.y0, x, y))
                 x, y = (box.x0, y) if axis == 0 else (x, box.y0)
                 other = tight(self.mask, Box(x, y, box.x1, box.y1))
-                if one is not None and other is not None:
-                    yield one, other, int(min(profile[at - 1], profile[at])) * self.block
+                crossed = int(min(profile[at - 1], profile[at])) * self.block
+                if one is not None and other is not None and (self.limits.through or not crossed):
+                    yield one, other, crossed
 
     def width(self, box: Box) -> float:
         return 2 * float(self.distances[box.slices].max())
@@ -235,7 +297,7 @@ class _Plan:
             min(side * self.block / 2**level + 2 * margin, most / 2**level)
             for side, most in zip(box.size, self.size, strict=True)
         )
-        return math.prod(sides)
+        return float(math.prod(sides))
 
 
 def _places(profile: NDArray[np.signedinteger]) -> list[int]:

@@ -115,9 +115,8 @@ def fill_piece(canvas: Canvas, piece: Piece, method: Method, done: Callable[[int
     inner = _reduced(piece.box, piece.levels)
     frame = context(inner, piece.margin(method.limits), canvas.size(piece.levels), method.multiple)
     pixels, unknown = canvas.read(frame, piece.levels)
-    filled = method.fill(pixels, unknown, None)
-    before = _composed(pixels, filled, unknown)
-    field = method.blend(pixels, filled, unknown)
+    guess = method.fill(pixels, unknown, None)
+    field = method.blend(pixels, guess, unknown)
     done(*frame.size)
     for level in reversed(range(piece.levels)):
         coarse, held = field, frame
@@ -125,12 +124,11 @@ def fill_piece(canvas: Canvas, piece: Piece, method: Method, done: Callable[[int
         part = _reduced(frame, 1).shifted(-held.x0, -held.y0)
         guide = doubled(coarse[part.slices])[: frame.size[0], : frame.size[1]]
         pixels, unknown = canvas.read(frame, level)
-        field = _finer(guide, pixels, unknown, frame, _parts(piece, level, method), method, done)
-    if piece.levels:
-        before, field = field, method.blend(pixels, field, unknown)
+        guess = _finer(guide, pixels, unknown, frame, _parts(piece, level, method), method, done)
+        field = _composed(pixels, guess, unknown) if level else method.blend(pixels, guess, unknown)
     inside = piece.box.shifted(-frame.x0, -frame.y0).slices
     canvas.fill(piece.box, np.ascontiguousarray(field[inside]), canvas.hole(piece.box))
-    return Filled(unknown, before, field)
+    return Filled(unknown, _composed(pixels, guess, unknown), field)
 
 
 def halved(pixels: Pixels) -> Pixels:
@@ -186,10 +184,12 @@ def _finer(
     method: Method,
     done: Callable[[int, int], None],
 ) -> Pixels:
-    """Fill at one size, part by part, each going by those before it."""
-    field = _composed(pixels, guide, unknown)
+    """Fill at one size, part by part, each going by those before it; around the hole as well."""
+    seen = _composed(pixels, guide, unknown)
+    guess = guide.copy()
     missing = unknown.copy()
     half = _reduced(frame, 1)
+    height, width = unknown.shape
     for part in parts:
         # At half the size, so that crops begin where pairs of pixels do.
         near = context(
@@ -198,18 +198,18 @@ def _finer(
             half.size,
             method.multiple // 2,
         )
-        height, width = unknown.shape
         crop = Box(2 * near.x0, 2 * near.y0, min(2 * near.x1, width), min(2 * near.y1, height))
-        seen = field[crop.slices]
-        filled = method.fill(seen, missing[crop.slices], guide[crop.slices])
-        fine = merged(guide[crop.slices], _composed(seen, filled, missing[crop.slices]))
+        view, rough = crop.slices, guide[crop.slices]
+        fine = merged(rough, method.fill(seen[view], missing[view], rough))
         inside = part.shifted(-frame.x0, -frame.y0)
-        own = missing[inside.slices]
         here = inside.shifted(-crop.x0, -crop.y0).slices
-        np.copyto(field[inside.slices], fine[here], where=own[..., None])
+        own = missing[inside.slices][..., None]
+        np.copyto(guess[view], fine, where=~unknown[view][..., None])
+        for field in (guess, seen):
+            np.copyto(field[inside.slices], fine[here], where=own)
         missing[inside.slices] = False
         done(*crop.size)
-    return field
+    return guess
 
 
 def _parts(piece: Piece, level: int, method: Method) -> list[Box]:

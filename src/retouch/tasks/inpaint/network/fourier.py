@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -92,16 +93,27 @@ class FourierUnit(nn.Module):
         Returns:
             ``(B, outputs, H, W)``, float32 or float64.
         """
+        return self.applied(x, lambda parts: F.relu(self.bn(self.conv_layer(parts))))
+
+    def applied(self, x: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
+        """Change the spectrum of a map.
+
+        Args:
+            x: ``(B, C, H, W)``.
+            change: ``(B, 2C, h, w)``, real and imaginary parts in turn, → likewise.
+
+        Returns:
+            ``(B, C, H, W)``, float32 or float64.
+        """
         height, width = x.shape[-2:]
         down, right = (_mirrored(side) if self.edges == "mirror" else 0 for side in (height, width))
         if down or right:
             x = F.pad(x, (right, right, down, down), mode="reflect")
-        size = (height + 2 * down, width + 2 * right)
-        found = picture_of(F.relu(self.bn(self.conv_layer(spectrum(x)))), size)
+        found = picture_of(change(spectrum(x)), (height + 2 * down, width + 2 * right))
         return found[..., down : down + height, right : right + width]
 
 
-class LocalFourierUnit(nn.Module):
+class LocalFourierUnit(FourierUnit):
     """A Fourier unit over quarters of the map, which sees middling distances.
 
     A quarter of the channels is cut into four pieces, one for each quarter of the map, and the result
@@ -119,16 +131,12 @@ class LocalFourierUnit(nn.Module):
     """
 
     def __init__(self, channels: int, *, edges: Edges = "periodic") -> None:
-        super().__init__()
         if channels % 4:
             raise InputError(
                 f"local Fourier units need channels in multiples of 4, and there are {channels}; "
                 "choose a width that is a multiple of 16, or leave them out"
             )
-        # Not a submodule: upstream's names have the unit's own layers right here.
-        unit = FourierUnit(channels, channels, edges=edges)
-        self.conv_layer, self.bn = unit.conv_layer, unit.bn
-        self.edges = edges
+        super().__init__(channels, channels, edges=edges)
         self.quarter = channels // 4
 
     def forward(self, x: Tensor) -> Tensor:
@@ -137,7 +145,7 @@ class LocalFourierUnit(nn.Module):
         even = F.pad(x[:, : self.quarter], (0, width % 2, 0, height % 2), mode="replicate")
         rows = torch.cat(torch.chunk(even, 2, dim=-2), 1)
         pieces = torch.cat(torch.chunk(rows, 2, dim=-1), 1)
-        found = FourierUnit.forward(self, pieces)  # type: ignore[arg-type]
+        found = super().forward(pieces)
         return found.repeat(1, 1, 2, 2)[..., :height, :width]
 
 

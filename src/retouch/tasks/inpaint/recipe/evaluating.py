@@ -60,8 +60,8 @@ def evaluate_inpainting(
             fills holes.
         data: a folder of pictures, a table, or ``synthetic:…``.
         split: train, val, test or all.
-        holes: kinds of holes as :func:`retouch.data.holes.parse` reads them; ``masks:DIR`` takes those
-            that lie in a folder under the names of the pictures.
+        holes: kinds of holes as :func:`retouch.data.holes.parse` reads them; ``masks:DIR`` takes the masks
+            that lie in a folder, white = hole: those of the pictures' names, or else all of them in turn.
         baselines: some of telea, navier-stokes, biharmonic and membrane.
         metrics: some of psnr, ssim, l1 (of whole pictures), hole_psnr, hole_ssim, hole_l1, seam, hole_swd,
             lpips, fid and kid. Left out: all but the last three, and those whose networks are there.
@@ -134,6 +134,7 @@ def evaluate_inpainting(
         tuple(figure for one in found for figure in one.figures),
         tuple(sample for one in found for sample in one.samples),
         tuple(note for source in sources for note in source.notes),
+        tuple(one.name for one in methods if one.trained),
     )
 
 

@@ -24,8 +24,8 @@ Pixels = NDArray[np.uint8]
 
 Measure = Literal["lpips", "hole_l1"]
 
-PAGE = "gallery.html"
-"""The file that shows all of it; the pictures lie beside it."""
+PAGE, PICTURES = "gallery.html", "gallery"
+"""The file that shows all of it, and the folder beside it with its pictures."""
 
 _CELL = 192
 _GAP = 6
@@ -168,7 +168,7 @@ class Gallery:
         if not cases:
             return []
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            (folder / PICTURES).mkdir(parents=True, exist_ok=True)
             articles = [_article(folder, number, case) for number, case in enumerate(cases)]
             page = folder / PAGE
             page.write_text(
@@ -191,10 +191,10 @@ def _article(folder: Path, number: int, case: Case) -> str:
     figures = []
     for place, (caption, pixels) in enumerate(case.pictures.items()):
         name = f"{number:03}-{place}-{_file_name(caption.splitlines()[0])}.png"
-        Image.fromarray(pixels).save(folder / name)
+        Image.fromarray(pixels).save(folder / PICTURES / name)
         words = html.escape(caption.replace("\n", ": "))
         figures.append(
-            f'<figure><img src="{quote(name)}" alt="{words}" loading="lazy">'
+            f'<figure><img src="{PICTURES}/{quote(name)}" alt="{words}" loading="lazy">'
             f"<figcaption>{words}</figcaption></figure>"
         )
     return f'<article><h3>{html.escape(case.title)}</h3><div class="row">{"".join(figures)}</div></article>'

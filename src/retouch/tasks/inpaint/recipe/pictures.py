@@ -10,17 +10,20 @@ from typing import Protocol
 
 import torch
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from retouch import data as pictures_of
 from retouch.data.examples import Together
 from retouch.data.holes import Holes, parse
 from retouch.data.listing import Split
 from retouch.data.seeds import generator
+from retouch.errors import DataError
 
 MASKS = "masks:"
 """What the name of a kind begins with whose holes are files."""
 
 _DRAWS = 20
+_ALL: Split = "all"
 
 
 class HoledPictures(Protocol):
@@ -68,6 +71,7 @@ class DrawnHoles:
         return min(len(self.examples), self.limit or len(self.examples))
 
     def __iter__(self) -> Iterator[tuple[str, Tensor, Tensor]]:
+        self.notes.clear()
         too_large = []
         for index in range(len(self)):
             name = self.examples.names[index]
@@ -96,17 +100,23 @@ class DrawnHoles:
 
 @dataclass
 class GivenHoles:
-    """Pictures with holes that lie in files of the same names.
+    """Pictures with holes that lie in files.
 
     Args:
         label: the kind.
-        examples: pairs of picture and mask, white = hole.
+        pictures: the pictures.
+        role: the key of the picture in an example.
+        masks: white = hole; the mask of a picture is that of its number, in turn when there are fewer.
+        mask_role: the key of the mask in an example.
         limit: the most pictures; 0: all.
         protocol: what is said about them.
     """
 
     label: str
-    examples: Together
+    pictures: Together
+    role: str
+    masks: Together
+    mask_role: str
     limit: int
     protocol: str
 
@@ -114,17 +124,19 @@ class GivenHoles:
         self.notes: list[str] = []
 
     def __len__(self) -> int:
-        return min(len(self.examples), self.limit or len(self.examples))
+        return min(len(self.pictures), self.limit or len(self.pictures))
 
     def __iter__(self) -> Iterator[tuple[str, Tensor, Tensor]]:
+        self.notes.clear()
         empty = []
         for index in range(len(self)):
-            pair = self.examples.example(index, 0)
-            hole = (pair["target"].amax(dim=0, keepdim=True) >= 0.5).float()[None]
+            picture = self.pictures.example(index, 0)[self.role][None]
+            mask = self.masks.example(index % len(self.masks), 0)[self.mask_role]
+            hole = _as_hole(mask, (picture.shape[2], picture.shape[3]))
             if 0 < float(hole.mean()) < 1:
-                yield self.examples.names[index], pair["input"][None], hole
+                yield self.pictures.names[index], picture, hole
             else:
-                empty.append(self.examples.names[index])
+                empty.append(self.pictures.names[index])
         if empty:
             self.notes.append(
                 f"{self.label}: {len(empty)} pictures left out ({', '.join(empty[:3])}): the part of the "
@@ -153,8 +165,19 @@ def holed_pictures(
     """
     where = f"{size}×{size} px from the middle" if size else "own sizes"
     if isinstance(kind, str) and kind.startswith(MASKS):
+        return _given(kind, data, split, size, limit, where)
+    holes = parse(kind) if isinstance(kind, str) else kind
+    label = kind if isinstance(kind, str) else holes.spec
+    pictures = pictures_of.singles(data, split, augment=False, size=size, load_size=None, resize="cover")
+    protocol = f"{holes.spec} holes of at most {largest:.0%}, seed {seed}, {where}, {split}"
+    return DrawnHoles(label, pictures, holes, largest, seed, limit, protocol)
+
+
+def _given(kind: str, data: str, split: Split, size: int | None, limit: int, where: str) -> GivenHoles:
+    folder = kind.removeprefix(MASKS)
+    try:
         pairs = pictures_of.pairs(
-            f"{data},{kind.removeprefix(MASKS)}",
+            f"{data},{folder}",
             split,
             augment=False,
             size=size,
@@ -162,11 +185,18 @@ def holed_pictures(
             resize="cover",
             nearest="target",
         )
-        return GivenHoles(
-            kind, pairs, limit, f"masks of {Path(kind.removeprefix(MASKS)).name}, {where}, {split}"
+    except DataError:
+        pictures, masks = (
+            pictures_of.singles(source, part, augment=False, size=size, load_size=None, resize="cover")
+            for source, part in ((data, split), (folder, _ALL))
         )
-    holes = parse(kind) if isinstance(kind, str) else kind
-    label = kind if isinstance(kind, str) else holes.spec
-    pictures = pictures_of.singles(data, split, augment=False, size=size, load_size=None, resize="cover")
-    protocol = f"{holes.spec} holes of at most {largest:.0%}, seed {seed}, {where}, {split}"
-    return DrawnHoles(label, pictures, holes, largest, seed, limit, protocol)
+        protocol = f"masks of {Path(folder).name} in turn, {where}, {split}"
+        return GivenHoles(kind, pictures, "image", masks, "image", limit, protocol)
+    protocol = f"masks of {Path(folder).name} by name, {where}, {split}"
+    return GivenHoles(kind, pairs, "input", pairs, "target", limit, protocol)
+
+
+def _as_hole(mask: Tensor, size: tuple[int, int]) -> Tensor:
+    """(1, 1, H, W) of 0 and 1: what is at least half white in any channel."""
+    hole = (mask.amax(dim=0, keepdim=True) >= 0.5).float()[None]
+    return hole if hole.shape[2:] == size else interpolate(hole, size=size, mode="nearest")

@@ -13,7 +13,8 @@ from retouch import metrics
 from retouch.metrics import HolePatches
 from retouch.metrics.lpips import SMALLEST as SMALLEST_FOR_LPIPS
 from retouch.metrics.sliced import SMALLEST as SMALLEST_FOR_PATCHES
-from retouch.tasks.inpaint.recipe.comparison import TOTAL, Better, Comparison, Figure, Sample
+from retouch.tasks.inpaint.recipe.comparison import Comparison
+from retouch.tasks.inpaint.recipe.figures import TOTAL, Better, Figure, Sample
 from retouch.tasks.inpaint.recipe.judges import Judges
 
 OF_PICTURES: dict[str, tuple[Better, str]] = {

@@ -1,0 +1,195 @@
+"""``retouch evaluate inpaint``: networks that fill holes, side by side with methods that need none."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Group, Parameter
+
+from retouch.cli.printing import DEFAULT, OUTPUT_GROUP, Printing, Result, one_line
+from retouch.cli.watch import Watch
+from retouch.errors import InputError, OutputExists, UnwritablePicture
+
+if TYPE_CHECKING:
+    from retouch.tasks.inpaint.recipe.comparison import Comparison
+    from retouch.tasks.inpaint.recipe.gallery import Gallery
+
+PICTURES_GROUP = Group("Pictures", sort_key=1)
+HOLES_GROUP = Group("Holes", sort_key=2)
+METRICS_GROUP = Group("Metrics", sort_key=3)
+
+TABLES = ("figures.tsv", "table.tsv", "table.md", "figures.json", "pictures.tsv")
+"""The files that are written beside the gallery."""
+
+
+def inpaint(
+    *models: Annotated[str, Parameter(help="Weights files, ours or upstream's, or names of `weights list`.")],
+    data: Annotated[
+        str, Parameter(group=PICTURES_GROUP, help="A folder of pictures, a .csv table, or synthetic:facades.")
+    ],
+    split: Annotated[
+        Literal["train", "val", "test", "all"], Parameter(group=PICTURES_GROUP, help="Which part of it.")
+    ] = "val",
+    size: Annotated[
+        int,
+        Parameter(group=PICTURES_GROUP, help="Side of the square cut out of the middle; 0: each its own."),
+    ] = 256,
+    limit: Annotated[int, Parameter(group=PICTURES_GROUP, help="The most pictures; 0: all.")] = 0,
+    holes: Annotated[
+        str,
+        Parameter(
+            group=HOLES_GROUP,
+            metavar="KINDS",
+            help="With commas: thin, medium, thick, polygon, square, box, …, shapes:DIR, or masks:DIR for "
+            "masks in files; or one mixture, such as polygon:2,thick:1.",
+        ),
+    ] = "thin,medium,thick,polygon",
+    largest: Annotated[
+        float, Parameter(group=HOLES_GROUP, help="The largest part of a picture that a drawn hole may have.")
+    ] = 0.5,
+    baselines: Annotated[
+        str,
+        Parameter(
+            group=METRICS_GROUP,
+            metavar="NAMES",
+            help="With commas: telea, navier-stokes, biharmonic, membrane; empty: none.",
+        ),
+    ] = "telea,navier-stokes,biharmonic",
+    metrics: Annotated[
+        str,
+        Parameter(
+            group=METRICS_GROUP,
+            metavar="NAMES",
+            show_default=False,
+            help="With commas: psnr, ssim, l1, hole_psnr, hole_ssim, hole_l1, seam, hole_swd, lpips, fid, "
+            "kid; left out: all whose networks are there.",
+        ),
+    ] = "",
+    apply: Annotated[
+        Literal["network", "edit"],
+        Parameter(
+            group=METRICS_GROUP, help="Networks as they are, as LaMa measures, or as `retouch inpaint`."
+        ),
+    ] = "network",
+    published: Annotated[
+        Path | None,
+        Parameter(
+            group=METRICS_GROUP, metavar="DIR", help="Where the published networks of lpips, fid and kid are."
+        ),
+    ] = None,
+    seed: Annotated[int, Parameter(group=METRICS_GROUP, help="Of holes, intervals, hole_swd and kid.")] = 0,
+    device: Annotated[str, Parameter(help="Where to compute: cpu, cuda, mps.")] = "cpu",
+    out: Annotated[
+        Path | None,
+        Parameter(
+            group=OUTPUT_GROUP,
+            metavar="DIR",
+            help="Write tables as TSV, Markdown and JSON into a folder, with a page of the worst results.",
+        ),
+    ] = None,
+    worst: Annotated[
+        int, Parameter(group=OUTPUT_GROUP, help="Worst results shown of each network and kind of holes.")
+    ] = 4,
+    overwrite: Annotated[
+        bool,
+        Parameter(group=OUTPUT_GROUP, negative="", show_default=False, help="Replace files that are there."),
+    ] = False,
+    printing: Printing = DEFAULT,
+) -> Result:
+    """Measure how well networks fill holes, side by side with methods that need none."""
+    if out is not None:
+        _check_folder(out, overwrite=overwrite)
+    from retouch.tasks.inpaint.recipe.evaluating import evaluate_inpainting
+    from retouch.tasks.inpaint.recipe.gallery import Gallery
+
+    gallery = Gallery(worst)
+    with Watch("evaluating", bar=not (printing.json or printing.quiet)) as watch:
+        comparison = evaluate_inpainting(
+            models,
+            data,
+            split=split,
+            holes=kinds_in(holes),
+            baselines=_names(baselines),
+            metrics=_names(metrics),
+            size=size,
+            limit=limit,
+            largest=largest,
+            apply=apply,
+            seed=seed,
+            published=published,
+            device=device,
+            gallery=gallery if out is not None else None,
+            progress=watch,
+        )
+    facts: dict[str, object] = {"models": list(models), "data": data, "split": split}
+    facts["figures"] = json.loads(comparison.json())["figures"]
+    facts["notes"] = list(comparison.notes)
+    lines = [comparison.text()]
+    if out is not None:
+        written = _write(out, comparison, gallery)
+        facts["written"] = [str(path.absolute()) for path in written]
+        lines.append(f"\n{one_line(str(out))}: {', '.join(path.name for path in written)}")
+    return Result(facts, "\n".join(lines))
+
+
+def kinds_in(text: str) -> list[str]:
+    """Split what a user wrote into kinds of holes.
+
+    Args:
+        text: kinds with commas between them, or one mixture, whose parts have weights. Commas within
+            brackets belong to a kind.
+
+    >>> kinds_in("thin, polygon(corners=3..5,area=0.1..0.3)")
+    ['thin', 'polygon(corners=3..5,area=0.1..0.3)']
+    >>> kinds_in("polygon:2,thick:1")
+    ['polygon:2,thick:1']
+    """
+    parts = [part.strip() for part in re.split(r",(?![^()]*\))", text) if part.strip()]
+    if any(re.search(r":\d+(\.\d*)?$", part) for part in parts):
+        return [",".join(parts)]
+    return parts
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _check_folder(folder: Path, *, overwrite: bool) -> None:
+    """Find out before the work whether its result can be written."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file; name a folder for the tables")
+    if not folder.parent.is_dir():
+        raise InputError(f"{folder} cannot be made: name a folder in one that is there")
+    there = [name for name in TABLES if (folder / name).exists()]
+    if there and not overwrite:
+        raise OutputExists(f"{folder / there[0]} is there already; choose another folder, or add --overwrite")
+
+
+def _write(folder: Path, comparison: Comparison, gallery: Gallery) -> list[Path]:
+    texts = dict(
+        zip(
+            TABLES,
+            (
+                comparison.tsv(),
+                comparison.wide_tsv(),
+                comparison.markdown(),
+                comparison.json(),
+                comparison.samples_tsv(),
+            ),
+            strict=True,
+        )
+    )
+    try:
+        folder.mkdir(exist_ok=True)
+        for name, text in texts.items():
+            draft = folder / f"{name}.part"
+            draft.write_text(text, encoding="utf-8")
+            draft.replace(folder / name)
+    except OSError as error:
+        raise UnwritablePicture(
+            f"{folder} cannot be written to ({error.strerror}); choose another folder"
+        ) from None
+    return [*(folder / name for name in TABLES), *gallery.write(folder)]
