@@ -21,6 +21,7 @@ HOUSE = Path(__file__).resolve().parents[1]
 PUBLIC = [
     "Box",
     "Cancelled",
+    "Inpainter",
     "Mask",
     "Picture",
     "PoissonSolver",
@@ -33,6 +34,7 @@ PUBLIC = [
     "evaluate",
     "fill",
     "flatten",
+    "inpaint",
     "recolor",
     "relight",
     "solve_poisson",

@@ -101,6 +101,7 @@ def test_options_reach_the_verb_with_their_types(
     ("words", "expected"),
     [
         (("--mask", "m.png"), Region(Path("m.png"))),
+        (("m.png",), Region(Path("m.png"))),
         (("--box", "-2,3,12,8"), Region(Box(-2, 3, 12, 8))),
         (("--box=-2,3,12,8",), Region(Box(-2, 3, 12, 8))),
         (("--polygon", "-1,0 9,0 9,9"), Region(Polygon([(-1, 0), (9, 0), (9, 9)]))),
@@ -155,7 +156,8 @@ def test_a_region_may_be_left_out_when_the_verb_allows_it(
         ((*BOX, "--steps", "1.5"), "invalid value for --steps: '1.5' is not a whole number"),
         ((*BOX, "--steps"), "--steps needs a value"),
         ((*BOX, "--strenght", "1"), "unknown option: --strenght. Did you mean --strength?"),
-        ((*BOX, "surplus.png"), "unexpected 'surplus.png'"),
+        ((*BOX, "mask.png"), "--mask and --box are both given"),
+        (("mask.png", "surplus.png"), "unexpected 'surplus.png'"),
         ((*BOX, "--quality", "9.5"), "invalid value for --quality: '9.5' is not a whole number"),
     ],
 )

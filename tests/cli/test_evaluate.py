@@ -13,6 +13,9 @@ from retouch import data, metrics
 from retouch.errors import Cancelled
 from retouch.metrics import FACADES
 from retouch.progress import Progress
+from retouch.tasks.inpaint.network.generator import FFCGenerator
+from retouch.tasks.inpaint.recipe.comparison import Comparison
+from retouch.tasks.inpaint.recipe.evaluating import evaluate_inpainting
 from retouch.tasks.translate import Translator
 from retouch.tasks.translate.method.lines import drawn
 from retouch.weights import Card, save, save_torch
@@ -282,3 +285,103 @@ def test_only_what_is_asked_for_is_in_the_table(model: Path, monkeypatch: pytest
     assert [row.metric for row in retouch.evaluate(model, PAIRS, split="train", metrics=["kid"]).rows] == [
         "kid"
     ]
+
+
+INPAINT = Card("filler", "inpaint", "lama", {"width": 4, "blocks": 1}, value_range=(0.0, 1.0), multiple=8)
+
+
+@pytest.fixture
+def filler(tmp_path: Path) -> Path:
+    """A network that fills holes badly."""
+    torch.manual_seed(0)
+    return save(tmp_path / "filler.safetensors", FFCGenerator(width=4, blocks=1), INPAINT)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Three pictures that validate."""
+    fill(tmp_path / "photos" / "val", 3, height=32, width=32)
+    return tmp_path / "photos"
+
+
+def test_filled_holes_are_measured_side_by_side(say: Say, filler: Path, photos: Path, tmp_path: Path) -> None:
+    words: tuple[object, ...] = ("evaluate", "inpaint", filler, "--data", photos, "--size", 32)
+    words += ("--holes", "square,box(count=1)", "--baselines", "telea,membrane")
+    said = say(*words, "--json")
+    assert (said.code, said.err) == (0, "")
+    totals = [row for row in said.facts["figures"] if row["area"] == "total"]
+    assert {row["holes"] for row in totals} == {"square", "box(count=1)"}
+    assert {row["method"] for row in totals} == {"filler", "telea", "membrane"}
+    assert {row["n"] for row in totals} == {3}
+    expected = retouch_comparison(filler, photos)
+    found = {(row["method"], row["metric"]): row["value"] for row in totals if row["holes"] == "square"}
+    assert found["filler", "hole_l1"] == expected.figure("filler", "square", "hole_l1").value
+    shown = say(*words)
+    assert shown.out.startswith("square holes\nmethod")
+    assert "hole_psnr ↑" in shown.out
+    assert "square, total: no hole_swd: 3 pictures, and at least 8 are needed" in shown.out
+
+
+def retouch_comparison(filler: Path, photos: Path) -> Comparison:
+    return evaluate_inpainting([filler], photos, size=32, holes=["square"], baselines=["telea", "membrane"])
+
+
+def test_tables_and_the_worst_are_written_into_a_folder(
+    say: Say, filler: Path, photos: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    words: tuple[object, ...] = ("evaluate", "inpaint", filler, "--data", photos, "--size", 32)
+    words += ("--holes", "square", "--baselines", "", "--out", out, "--worst", 2)
+    said = say(*words)
+    assert (said.code, said.err) == (0, "")
+    written = {path.name for path in out.iterdir()}
+    assert written == {
+        *("figures.tsv", "table.tsv", "table.md", "figures.json", "pictures.tsv"),
+        *("gallery.html", "gallery", "worst-0-square.png"),
+    }
+    assert "worst-0-square.png" in said.out.splitlines()[-1]
+    assert len(list((out / "gallery").iterdir())) == 2 * 3
+    assert json.loads((out / "figures.json").read_text())["pictures"][0]["method"] == "filler"
+    again = say(*words)
+    assert again.code == 2
+    assert "add --overwrite" in again.err
+    assert say(*words, "--overwrite").code == 0
+    assert "is a file" in say(*words[:-3], filler).err
+    assert "in one that is there" in say(*words[:-3], tmp_path / "a" / "b").err
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("--holes", "square,thik"), "did you mean thick"),
+        (("--holes", "square("), "parenthesis without its partner"),
+        (("--baselines", "tela"), "did you mean telea"),
+        (("--metrics", "pnsr"), "did you mean psnr"),
+        (("--worst", "-1"), "worst is -1"),
+        (("--largest", "2"), "largest is 2"),
+        (("--apply", "raw"), "apply"),
+    ],
+)
+def test_a_mistake_about_holes_is_one_line(
+    say: Say, photos: Path, words: tuple[str, ...], complaint: str
+) -> None:
+    said = say("evaluate", "inpaint", "--data", photos, *words)
+    assert said.code == 2
+    assert complaint in said.err
+    assert said.err.count("\n") == 1
+
+
+def test_the_two_kinds_of_weights_point_to_each_other_s_command(
+    say: Say, filler: Path, model: Path, photos: Path
+) -> None:
+    there = say("evaluate", filler, "--data", photos)
+    assert there.code == 2
+    assert f"retouch evaluate inpaint {filler} --data {photos}" in there.err
+    here = say("evaluate", "inpaint", model, "--data", photos)
+    assert here.code == 2
+    assert f"retouch evaluate {model}" in here.err
+
+
+def test_the_help_names_both(say: Say) -> None:
+    assert "inpaint" in say("evaluate", "--help").out
+    assert "--baselines" in say("evaluate", "inpaint", "--help").out

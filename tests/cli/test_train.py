@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -61,7 +62,7 @@ def test_a_run_from_the_command_line(say: Say, tmp_path: Path) -> None:
     said = say("train", "line", "--data", 4, "--out", "run", "--engine.images", 8, "--adam.rate=1e-1")
     assert (said.code, said.err) == (0, "")
     first, second = said.out.splitlines()
-    assert first.startswith("run/best.safetensors (8 images, 0 s, error ")
+    assert re.match(r"run/best\.safetensors \(8 images, \d+ s, error ", first)
     assert second == "run/report.html"
     found = record("run")
     assert found["command"] == "retouch train line --data 4 --out run --engine.images 8 --adam.rate 1e-1"
@@ -105,6 +106,27 @@ def test_options_come_from_preset_then_file_then_command_line(say: Say) -> None:
     assert options["adam.beta1"] == 0.25
     assert options["engine.seed"] == 7
     assert options["engine.images"] == 6
+
+
+@pytest.mark.parametrize(
+    ("time", "minutes"), [("12h", 720.0), ("90m", 90.0), ("1h30m", 90.0), (" 0.5H ", 30.0)]
+)
+def test_a_time_budget_is_minutes_of_the_engine(say: Say, time: str, minutes: float) -> None:
+    words = ["train", "line", "--data_path", 4, "--dry-run", "--json", "--time-budget", time]
+    assert say(*words).facts["options"]["engine"]["minutes"] == minutes
+
+
+@pytest.mark.parametrize("time", ["12", "h", "", "0m", "1d", "-1h", "30m1h"])
+def test_what_is_no_time_is_refused(say: Say, time: str) -> None:
+    said = say("train", "line", "--data", 4, "--dry-run", f"--time-budget={time}")
+    assert said.code == 2
+    assert "is not a length of time" in said.err or "needs a value" in said.err
+
+
+def test_a_time_budget_is_given_once(say: Say) -> None:
+    said = say("train", "line", "--data", 4, "--dry-run", "--time-budget", "1h", "--engine.minutes", 5)
+    assert said.code == 2
+    assert "--time-budget and --engine.minutes are both given" in said.err
 
 
 def test_a_dry_run_is_a_file_of_options(say: Say) -> None:

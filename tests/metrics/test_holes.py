@@ -284,6 +284,8 @@ def test_levels_average_and_pictures_can_be_chosen() -> None:
     assert some["filled"] == pytest.approx(first["filled"])
     assert some["true"] == 0
     assert hole_sliced_wasserstein(both, reference)["filled"] != pytest.approx(some["filled"])
+    twice = patches(true[:1].expand(2, -1, -1, -1), hole[:1].expand(2, -1, -1, -1)).levels()[0]
+    assert not torch.equal(twice[:64], twice[64:]), "the same picture again has other patches"
     other = patches(true, hole, seed=1)
     assert not torch.equal(other.levels()[0], reference.levels()[0])
 

@@ -40,8 +40,12 @@ def command(edit: catalog.Edit) -> Callable[..., Result]:
         A function whose signature is what the parser reads, and which does the edit.
     """
     options = edit.options()
+    count = sum(option.kind == "picture" and option.required for option in options)
 
-    def perform(*pictures: Path, destination: Destination, printing: Printing, **values: Any) -> Result:
+    def perform(*placed: Any, destination: Destination, printing: Printing, **values: Any) -> Result:
+        pictures = placed[:count]
+        if len(placed) > count:
+            values["mask"] = placed[count]
         return _perform(edit, options, pictures, values, destination, printing)
 
     only = inspect.Parameter.KEYWORD_ONLY

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -28,7 +27,11 @@ TABLES = ("figures.tsv", "table.tsv", "table.md", "figures.json", "pictures.tsv"
 def inpaint(
     *models: Annotated[str, Parameter(help="Weights files, ours or upstream's, or names of `weights list`.")],
     data: Annotated[
-        str, Parameter(group=PICTURES_GROUP, help="A folder of pictures, a .csv table, or synthetic:facades.")
+        str,
+        Parameter(
+            group=PICTURES_GROUP,
+            help="A folder of pictures, a .csv table, synthetic:facades, or a frozen set of holes (.jsonl).",
+        ),
     ],
     split: Annotated[
         Literal["train", "val", "test", "all"], Parameter(group=PICTURES_GROUP, help="Which part of it.")
@@ -43,10 +46,12 @@ def inpaint(
         Parameter(
             group=HOLES_GROUP,
             metavar="KINDS",
-            help="With commas: thin, medium, thick, polygon, square, box, …, shapes:DIR, or masks:DIR for "
-            "masks in files; or one mixture, such as polygon:2,thick:1.",
+            show_default=False,
+            help="With commas: thin, medium, thick, polygon, square, box, strokes, text, scratches, "
+            "outpaint, shapes:DIR, mix(polygon:2,thick), or masks:DIR for masks in files; left out: the "
+            "first four, or all of a frozen set.",
         ),
-    ] = "thin,medium,thick,polygon",
+    ] = "",
     largest: Annotated[
         float, Parameter(group=HOLES_GROUP, help="The largest part of a picture that a drawn hole may have.")
     ] = 0.5,
@@ -102,6 +107,7 @@ def inpaint(
     """Measure how well networks fill holes, side by side with methods that need none."""
     if out is not None:
         _check_folder(out, overwrite=overwrite)
+    from retouch.data.holes import split as split_kinds
     from retouch.tasks.inpaint.recipe.evaluating import evaluate_inpainting
     from retouch.tasks.inpaint.recipe.gallery import Gallery
 
@@ -111,7 +117,7 @@ def inpaint(
             models,
             data,
             split=split,
-            holes=kinds_in(holes),
+            holes=split_kinds(holes) if holes else (),
             baselines=_names(baselines),
             metrics=_names(metrics),
             size=size,
@@ -133,24 +139,6 @@ def inpaint(
         facts["written"] = [str(path.absolute()) for path in written]
         lines.append(f"\n{one_line(str(out))}: {', '.join(path.name for path in written)}")
     return Result(facts, "\n".join(lines))
-
-
-def kinds_in(text: str) -> list[str]:
-    """Split what a user wrote into kinds of holes.
-
-    Args:
-        text: kinds with commas between them, or one mixture, whose parts have weights. Commas within
-            brackets belong to a kind.
-
-    >>> kinds_in("thin, polygon(corners=3..5,area=0.1..0.3)")
-    ['thin', 'polygon(corners=3..5,area=0.1..0.3)']
-    >>> kinds_in("polygon:2,thick:1")
-    ['polygon:2,thick:1']
-    """
-    parts = [part.strip() for part in re.split(r",(?![^()]*\))", text) if part.strip()]
-    if any(re.search(r":\d+(\.\d*)?$", part) for part in parts):
-        return [",".join(parts)]
-    return parts
 
 
 def _names(text: str) -> list[str]:

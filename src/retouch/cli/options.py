@@ -127,8 +127,10 @@ def _region(*, required: bool) -> list[inspect.Parameter]:
     ) -> inspect.Parameter:
         return _named(name, Annotated[annotation, Parameter.combine(kind, spelt)], default)
 
+    mask = Annotated[Path | None, Parameter.combine(shared, Parameter(help=f"{SHAPES['mask']} ({need})"))]
     return [
-        named("mask", Path | None, shared, Parameter(help=f"{SHAPES['mask']} ({need})"), None),
+        # Also by its place: `retouch inpaint PHOTO MASK -o OUT`.
+        inspect.Parameter("mask", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=mask, default=None),
         named("polygon", tuple[str, ...], drawn, Parameter(help=SHAPES["polygon"], metavar="CORNERS"), ()),
         named("box", str | None, drawn, Parameter(help=SHAPES["box"], metavar="X0,Y0,X1,Y1"), None),
         named("invert_mask", bool, shared, Parameter(help=CHANGES["invert_mask"]), False),

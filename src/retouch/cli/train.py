@@ -17,6 +17,7 @@ from retouch import catalog
 from retouch.cli import recipes
 from retouch.cli.printing import DEFAULT, Printing, Result, one_line
 from retouch.cli.watch import Watch, told
+from retouch.cli.words import minutes
 from retouch.errors import InputError, RetouchError
 from retouch.progress import Progress, ProgressCallback
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 TRAINING = Group("Training", sort_key=1)
 
-OWN = ("data", "out", "config", "preset", "resume", "dry_run", "list", "help")
+OWN = ("data", "out", "config", "preset", "resume", "time_budget", "dry_run", "list", "help")
 """The options of the command, which a misspelt option of a recipe may have meant."""
 
 PATIENCE = 60.0
@@ -59,7 +60,11 @@ def train(
     *words: Annotated[str, Parameter(allow_leading_hyphen=True, show=False)],
     data: Annotated[
         str | None,
-        Parameter(group=TRAINING, help="Folder of training pictures, a .csv table, or synthetic:NAME."),
+        Parameter(
+            name=["--data", "--data_path"],
+            group=TRAINING,
+            help="Folder of training pictures, a .csv table, or synthetic:NAME.",
+        ),
     ] = None,
     out: Annotated[
         Path | None, Parameter(group=TRAINING, help="Folder of the run; made, and never overwritten.")
@@ -72,6 +77,10 @@ def train(
     ] = None,
     resume: Annotated[
         Path | None, Parameter(group=TRAINING, help="Go on with the run in this folder instead.")
+    ] = None,
+    time_budget: Annotated[
+        str | None,
+        Parameter(group=TRAINING, help="Stop after so long, as at the end: 12h, 90m, 1h30m; engine.minutes."),
     ] = None,
     dry_run: Annotated[
         bool, Parameter(group=TRAINING, negative="", show_default=False, help="Only say what would be done.")
@@ -95,6 +104,10 @@ def train(
         return _list()
     with _first_process_speaks():
         name, values = recipes.split(words)
+        if time_budget is not None:
+            if "engine.minutes" in values:
+                raise InputError("--time-budget and --engine.minutes are both given; give one of them")
+            values["engine.minutes"] = str(minutes(time_budget))
         wish = Wish(name, values, data, out, config, preset, resume)
         plan = _resumed(wish) if resume is not None else _fresh(wish)
         if dry_run:

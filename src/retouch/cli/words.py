@@ -79,6 +79,25 @@ def number(text: str) -> float:
     return value
 
 
+def minutes(text: str) -> float:
+    """Read a length of time.
+
+    Args:
+        text: hours and minutes as ``12h``, ``90m`` or ``1h30m``; whole numbers or decimals.
+
+    Returns:
+        Minutes.
+
+    Raises:
+        InputError: The text is anything else, or no time at all.
+    """
+    found = re.fullmatch(r"(?:(\d{1,5}(?:\.\d+)?)h)?(?:(\d{1,7}(?:\.\d+)?)m)?", text.strip().lower())
+    time = 60.0 * float(found[1] or 0) + float(found[2] or 0) if found else 0.0
+    if not time:
+        raise InputError(f"{text!r} is not a length of time; write it as 12h, 90m or 1h30m")
+    return time
+
+
 def number_or(choices: Sequence[str]) -> Callable[[str], float | str]:
     """Make the reader of an option that takes a number or one of some names.
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from retouch.errors import InputError, SizeMismatch, UnknownName
 from retouch.image import native
 from retouch.image.native import Floats
-from retouch.image.picture import Picture
-from retouch.image.shapes import FARTHEST, Box, Polygon, Region
+from retouch.image.picture import Picture, PictureLike
+from retouch.image.shapes import FARTHEST, Box, Point, Polygon, Region
 
 if TYPE_CHECKING:
     import torch
@@ -35,12 +35,13 @@ class Mask:
     (100, Box(x0=0, y0=0, x1=10, y1=10))
     """
 
-    __slots__ = ("_given", "_other")
+    __slots__ = ("_given", "_hygiene", "_other")
 
-    def __init__(self, values: NDArray[np.bool_] | Floats) -> None:
+    def __init__(self, values: NDArray[np.bool_] | Floats, *, hygiene: str | None = None) -> None:
         # A mask of zeros and ones is held as bool: a quarter of the memory.
         self._given: NDArray[Any] = _frozen(values)
         self._other: NDArray[Any] | None = None
+        self._hygiene = hygiene
 
     @staticmethod
     def of(value: MaskLike, size: tuple[int, int] | None = None, *, soft: bool = False) -> Mask:
@@ -70,7 +71,11 @@ class Mask:
 
         if size is not None:
             size = _checked(size)
-        mask = value if isinstance(value, Mask) else Mask(mask_values.mask_values(value, soft=soft))
+        if isinstance(value, Mask):
+            mask = value
+        else:
+            values, hygiene = mask_values.mask_values(value, soft=soft)
+            mask = Mask(values, hygiene=hygiene)
         if size is not None and mask.size != size:
             raise SizeMismatch(
                 f"mask is {mask.height}×{mask.width} but image is {size[0]}×{size[1]}; "
@@ -143,6 +148,87 @@ class Mask:
             inside &= seen <= high + 0.5 / 65535
         return Mask(inside)
 
+    @staticmethod
+    def alpha(picture: PictureLike, *, part: Literal["transparent", "opaque"] = "transparent") -> Mask:
+        """Select by transparency: what was rubbed out of a picture, or what was left of it.
+
+        Args:
+            picture: one with an alpha channel.
+            part: ``"transparent"`` for alpha below one half, ``"opaque"`` for the rest.
+
+        Raises:
+            InputError: the picture has no alpha channel.
+            UnknownName: there is no such part.
+        """
+        opened = Picture.of(picture)
+        if part not in ("transparent", "opaque"):
+            raise UnknownName("part", part, ("transparent", "opaque"))
+        if opened.alpha is None:
+            raise InputError("the picture has no alpha channel; save it with transparency (PNG, WebP, TIFF)")
+        opaque = opened.alpha >= 0.5
+        return Mask(opaque if part == "opaque" else ~opaque)
+
+    @staticmethod
+    def colour(picture: PictureLike, colour: Sequence[float], tolerance: float = 10.0) -> Mask:
+        """Select the pixels that have about a colour, wherever they are.
+
+        Args:
+            picture: any; its fully transparent pixels are never selected.
+            colour: red, green, blue in [0, 1], sRGB-encoded.
+            tolerance: largest distance in CIE L*a*b* (ΔE 1976): 2.3 is just noticeable, 100 is
+                from black to white.
+
+        Raises:
+            InputError: the colour is not three numbers, or the tolerance is negative.
+        """
+        from retouch.image import selecting
+
+        return Mask(selecting.near_colour(Picture.of(picture), colour, tolerance))
+
+    @staticmethod
+    def wand(picture: PictureLike, at: Point, tolerance: float = 10.0, *, contiguous: bool = True) -> Mask:
+        """Select what has about the colour of one pixel: the magic wand.
+
+        Args:
+            picture: any.
+            at: the pixel (x, y).
+            tolerance: as for :meth:`colour`.
+            contiguous: only what hangs together with the pixel by its sides.
+
+        Raises:
+            InputError: the pixel lies outside the picture, or the tolerance is negative.
+        """
+        from retouch.image import selecting
+
+        return Mask(selecting.near_pixel(Picture.of(picture), at, tolerance, contiguous=contiguous))
+
+    @staticmethod
+    def difference(before: PictureLike, after: PictureLike, tolerance: float = 10.0) -> Mask:
+        """Select where two versions of a picture differ, as after drawing over one of them.
+
+        Args:
+            before: one version.
+            after: the other, of the same size.
+            tolerance: largest distance of colours that still counts as equal, as for :meth:`colour`;
+                JPEG compression alone reaches about 10. A hundredth of opacity counts 1.
+
+        Raises:
+            SizeMismatch: the pictures have different sizes.
+            InputError: the tolerance is negative.
+        """
+        from retouch.image import selecting
+
+        return Mask(selecting.changed(Picture.of(before), Picture.of(after), tolerance))
+
+    @property
+    def hygiene(self) -> str | None:
+        """What went wrong on the way here, as one clause for the user; None when nothing did.
+
+        A mask from a file should hold two values. JPEG compression, soft brushes and maps of labels leave
+        others, and cutting those at half can leave a rim of the object, or a whole object, out.
+        """
+        return self._hygiene
+
     @property
     def values(self) -> Floats:
         """The mask, (H, W) in [0, 1]."""
@@ -190,7 +276,7 @@ class Mask:
 
     def invert(self) -> Mask:
         """Select what was not selected: 1 − value."""
-        return Mask(~self._given if self._given.dtype == np.bool_ else 1 - self._given)
+        return self._with(~self._given if self._given.dtype == np.bool_ else 1 - self._given)
 
     def grow(self, px: float) -> Mask:
         """Let the selected area grow by a Euclidean radius.
@@ -211,10 +297,21 @@ class Mask:
         from retouch.image import opencv
 
         if self.is_soft:
-            return Mask(opencv.widest_in_disk(self.values, abs(px) + _ROUNDING, smallest=px < 0))
+            return self._with(opencv.widest_in_disk(self.values, abs(px) + _ROUNDING, smallest=px < 0))
         if px > 0:
-            return Mask(opencv.distance_to(self.inside) <= px + _ROUNDING)
-        return Mask(opencv.distance_to(~self.inside) > -px + _ROUNDING)
+            return self._with(opencv.distance_to(self.inside) <= px + _ROUNDING)
+        return self._with(opencv.distance_to(~self.inside) > -px + _ROUNDING)
+
+    def shrink(self, px: float) -> Mask:
+        """Let the selected area shrink by a Euclidean radius: :meth:`grow` the other way.
+
+        Args:
+            px: radius in pixels; negative grows, 0 changes nothing.
+
+        Raises:
+            InputError: px is not a finite number.
+        """
+        return self.grow(-_radius("shrink", px, self.size))
 
     def feather(self, px: float) -> Mask:
         """Soften the edge by a ramp inside it.
@@ -240,7 +337,7 @@ class Mask:
         from retouch.image import opencv
 
         t = np.minimum(opencv.distance_to(~self.inside) / np.float32(px + 1), 1)
-        return Mask((self.values * (t * t * (3 - 2 * t))).astype(np.float32))
+        return self._with((self.values * (t * t * (3 - 2 * t))).astype(np.float32))
 
     def numpy(self) -> Floats:
         """Give the values as an array of the caller's own, (H, W) in [0, 1]."""
@@ -259,6 +356,9 @@ class Mask:
         """
         gray = native.quantised(self.values, np.dtype(np.uint8))
         return Picture.of(gray).save(path, overwrite=overwrite)
+
+    def _with(self, values: NDArray[np.bool_] | Floats) -> Mask:
+        return Mask(values, hygiene=self._hygiene)
 
     def _as(self, dtype: np.dtype[Any]) -> NDArray[Any]:
         """The form that was given, or the other one, made when it is first asked for."""

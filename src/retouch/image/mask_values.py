@@ -20,7 +20,17 @@ if TYPE_CHECKING:
     from PIL import Image
 
 
-def mask_values(value: object, *, soft: bool) -> NDArray[np.bool_] | Floats:
+LEAST = 0.001
+"""The part of a mask's pixels that may lie between 0 and full before it counts as unclean."""
+
+FAINT = 0.02
+"""The part of full by which a value may miss 0 or full: compression alone does that."""
+
+LABELS = 64
+"""Different values up to which a mask may be a map of labels."""
+
+
+def mask_values(value: object, *, soft: bool) -> tuple[NDArray[np.bool_] | Floats, str | None]:
     """Turn a file, image, array, tensor or picture into the values of a mask.
 
     Args:
@@ -28,7 +38,8 @@ def mask_values(value: object, *, soft: bool) -> NDArray[np.bool_] | Floats:
         soft: keep values between 0 and 1.
 
     Returns:
-        (H, W): bool, or float32 in [0, 1] when soft.
+        (H, W): bool, or float32 in [0, 1] when soft; and what was lost when values between 0 and
+        full were cut at half, as one clause, or None.
 
     Raises:
         InputError: it is none of these, or holds NaN.
@@ -57,10 +68,10 @@ def mask_values(value: object, *, soft: bool) -> NDArray[np.bool_] | Floats:
     chosen = _strongest(channels)
     if chosen.dtype == np.bool_:
         # a copy: the caller may go on drawing on the array
-        return chosen.astype(np.float32) if soft else chosen.astype(np.bool_)
+        return chosen.astype(np.float32) if soft else chosen.astype(np.bool_), None
     if not np.isfinite(chosen).all():
         raise InputError("the mask holds NaN or infinity; 0 leaves a pixel alone, anything larger changes it")
-    return _unit(chosen) if soft else _halved(chosen)
+    return (_unit(chosen), None) if soft else (_halved(chosen), _hygiene(chosen))
 
 
 def seen_in(picture: Picture, channel: str) -> Floats:
@@ -111,6 +122,32 @@ def _halved(values: NDArray[Any]) -> NDArray[np.bool_]:
     if top <= 0:
         return np.zeros(values.shape, np.bool_)
     return np.asarray(values >= top / 2, np.bool_)
+
+
+def _hygiene(values: NDArray[Any]) -> str | None:
+    """Say what cutting at half did to a mask that holds more than 0 and its largest value."""
+    top = float(values.max())
+    if top <= 0:
+        return None
+    between = (values > FAINT * top) & (values < (1 - FAINT) * top)
+    share = float(between.mean())
+    if share <= LEAST:
+        return None
+    flat = between[:, 1:] & (values[:, 1:] == values[:, :-1])
+    if np.count_nonzero(flat) > np.count_nonzero(between) / 2:
+        levels = np.unique(values[values > 0])
+        kept = levels[levels >= top / 2]
+        if len(levels) <= LABELS:
+            return (
+                f"the mask has {len(levels)} values above 0, each over an area, like a map of labels; only "
+                f"{', '.join(f'{value:g}' for value in kept)} count as selected; save the labels that are "
+                "meant as white on black"
+            )
+    return (
+        f"{share:.1%} of the mask lies between black and white, as JPEG, soft brushes and smooth edges leave "
+        "it, and was cut at half; if a rim of the object stays, grow the mask by a few pixels, and "
+        "save masks as PNG in black and white"
+    )
 
 
 def _unit(values: NDArray[Any]) -> Floats:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from retouch.data.holes.examples import Holed
 from retouch.data.holes.freezing import freeze
-from retouch.data.holes.frozen import Difference, Item, Manifest
+from retouch.data.holes.frozen import Difference, Item, Manifest, digest
 from retouch.data.holes.kind import Holes
 from retouch.data.holes.manifest import check_target, read_manifest, write_manifest
 from retouch.data.holes.mixtures import LARGEST, AtMost, Evenly, Mixture, at_most
@@ -35,6 +35,7 @@ __all__ = [
     "Mixture",
     "at_most",
     "check_target",
+    "digest",
     "freeze",
     "parse",
     "read_manifest",

@@ -34,7 +34,8 @@ def freeze(
     """Choose holes for every picture of a folder.
 
     The holes of a picture depend on its name, the kind, the variant and the seed: pictures can be
-    added later without changing the holes of the others.
+    added later without changing the holes of the others. Folders of label maps in a spec are looked for
+    from the working folder, now and whenever the set is used.
 
     Args:
         folder: with pictures at any depth.

@@ -83,12 +83,12 @@ class AtMost(Holes):
 
     def _drawn(self, size: Size, random: np.random.Generator) -> Hole:
         room = max(1, math.floor(self.largest * size[0] * size[1]))
-        found = []
-        for _ in range(_TRIES):
-            found.append(self.holes.draw(size, random))
-            if np.count_nonzero(found[-1]) <= room:
-                return found[-1]
-        return shrunk(min(found, key=np.count_nonzero), room)
+        smallest = self.holes.draw(size, random)
+        for _ in range(_TRIES - 1):
+            if np.count_nonzero(smallest) <= room:
+                return smallest
+            smallest = min(smallest, self.holes.draw(size, random), key=np.count_nonzero)
+        return shrunk(smallest, room)
 
 
 @dataclass(frozen=True)
@@ -134,17 +134,17 @@ class Evenly(Holes):
         bucket = int(random.integers(self.buckets))
         edges = [low + (high - low) * (bucket + step) / self.buckets for step in (0, 1)]
         wanted = max(1, math.ceil(edges[0] * pixels)), max(1, math.ceil(edges[1] * pixels) - 1)
-        over: list[Hole] = []
-        under: list[Hole] = []
+        over, under = np.ones(size, np.bool_), np.zeros(size, np.bool_)
         for _ in range(_TRIES):
             hole = self.holes.draw(size, random)
             area = np.count_nonzero(hole)
             if wanted[0] <= area <= wanted[1]:
                 return hole
-            (under if area < wanted[0] else over).append(hole)
-        if over:
-            return shrunk(min(over, key=np.count_nonzero), wanted[1])
-        return max(under, key=np.count_nonzero)
+            if area > wanted[1]:
+                over = min(over, hole, key=np.count_nonzero)
+            else:
+                under = max(under, hole, key=np.count_nonzero)
+        return under if over.all() else shrunk(over, wanted[1])
 
 
 def mixed(parts: Sequence[tuple[Holes, float]]) -> Holes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -78,7 +79,9 @@ class Shapes(Kind):
         super().__post_init__()
         from retouch.data.layouts import scan
 
-        maps = tuple(file.path for file in scan(Path(self.folder)).pictures.values()) if self.folder else ()
+        folder = Path(self.folder)
+        there = self.folder and folder.is_dir()
+        maps = tuple(file.path for file in scan(folder).pictures.values()) if there else ()
         if not maps:
             raise DataError(
                 f"shapes has no label maps in the folder {self.folder or '(none)'}; write "
@@ -121,8 +124,8 @@ class Shapes(Kind):
         height, width = hole.shape
         top = (region.middle + shift) * height - lines / 2
         top = min(max(top, -self.outside * lines), height - inner * lines)
-        left = -self.outside * columns + across * (width - (inner - self.outside) * columns)
-        y, x = round(top), round(left)
+        first, last = -int(self.outside * columns), width - math.ceil(inner * columns)
+        y, x = round(top), first + int(across * (max(last - first, 0) + 1))
         inside = hole[max(y, 0) : max(y + lines, 0), max(x, 0) : max(x + columns, 0)]
         start = max(-y, 0), max(-x, 0)
         inside |= pixels[start[0] : start[0] + inside.shape[0], start[1] : start[1] + inside.shape[1]]

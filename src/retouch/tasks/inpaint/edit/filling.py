@@ -105,7 +105,8 @@ def filled(
     if not region.inside.any():
         raise EmptyMask("the mask selects no pixel; mark at least one pixel to fill")
     if seam == "feather":
-        region = region.grow(FEATHER).feather(FEATHER)
+        # Not less than the mask itself: at its corners the ramp would begin inside.
+        region = Mask(np.maximum(region.grow(FEATHER).feather(FEATHER).values, region.values))
     if region.inside.all():
         raise InputError("the hole covers the whole photo; leave some of it to fill from")
     fade = region.values if region.is_soft else None
@@ -118,8 +119,8 @@ def filled(
                 raise
             if budget <= memory.LEAST or math.isinf(budget):
                 raise InputError(
-                    f"there is not enough memory to fill this hole ({str(error).splitlines()[0]:.120}), even "
-                    "in the smallest parts; close other programs, or compute on another device"
+                    f"there is not enough memory to fill this hole, even in the smallest parts ({error!s:.120}); "
+                    "close other programs, or compute on another device"
                 ) from error
             # Half of what failed: a budget may lie far above what the hole takes.
         budget = max(budget / 2, memory.LEAST)

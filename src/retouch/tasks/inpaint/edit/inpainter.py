@@ -13,7 +13,6 @@ from retouch.tasks.inpaint.method.crops import Limits
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor
 
     from retouch.tasks.inpaint.method.pyramid import Fill, Pixels, Plane
     from retouch.weights import Card, Loaded
@@ -44,11 +43,14 @@ class Inpainter:
     """
 
     def __init__(self, loaded: Loaded, *, precision: Precision = "float32") -> None:
+        from retouch.tasks.inpaint.network.inference import prepared
+
         _check_precision(precision)
         _check_card(loaded.card)
         self._card = loaded.card
         self._half = precision == "bfloat16"
         self._network = loaded.network
+        self._apply = prepared(loaded.network, precision)
         self._device = next(loaded.network.parameters()).device
 
     @staticmethod
@@ -140,13 +142,6 @@ class Inpainter:
             return forward.filled(self._apply, pixels, unknown, device=device, multiple=multiple)
 
         return fill
-
-    def _apply(self, x: Tensor) -> Tensor:
-        import torch
-
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=self._half):
-            found: Tensor = self._network(x)
-        return found
 
     def _limits(self, budget: float) -> Limits:
         trained = self._card.settings.get("trained_size", _TRAINED_SIZE)

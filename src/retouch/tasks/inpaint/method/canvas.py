@@ -51,15 +51,16 @@ class Canvas:
 
         Returns:
             (h, w, 3) the colours, means over what is known; and (h, w), True where a part or all of a
-            pixel is to be filled still, or is transparent throughout.
+            pixel is to be filled still, or is transparent throughout. Where nothing else is known,
+            the colours of transparent pixels are.
         """
         if level == 0:
-            return self._exactly(box)
-        pixels = np.empty((*box.size, 3), np.float32)
-        unknown = np.empty(box.size, np.bool_)
-        for rows in _strips(box, level):
-            pixels[rows], unknown[rows] = self._reduced(box.rows(rows), level)
-        return pixels, unknown
+            pixels, unknown = self._exactly(box)
+        else:
+            pixels, unknown = np.empty((*box.size, 3), np.float32), np.empty(box.size, np.bool_)
+            for rows in _strips(box, level):
+                pixels[rows], unknown[rows] = self._reduced(box.rows(rows), level)
+        return pixels, self.hole(box, level) if unknown.all() else unknown
 
     def hole(self, box: Box, level: int = 0) -> Plane:
         """Say what is to be filled still.
@@ -141,11 +142,11 @@ class Canvas:
         whole = self._whole(box, level)
         pixels, unknown = self._exactly(whole)
         known = ~unknown
-        total = _summed(pixels * known[..., None], 1 << level)
-        count = _summed(known[..., None].astype(np.float32), 1 << level)
+        total = _summed(pixels * known[..., None], level)
+        count = _summed(known[..., None].astype(np.float32), level)
         hidden = count[..., 0] == 0
         if hidden.any():
-            rest = _summed(pixels, 1 << level) / _summed(np.ones((*whole.size, 1), np.float32), 1 << level)
+            rest = _summed(pixels, level) / _summed(np.ones((*whole.size, 1), np.float32), level)
             total[hidden], count[hidden] = rest[hidden], 1
         missing = pooled(self._unfilled(whole), 1 << level)
         return total / count, missing | hidden
@@ -157,9 +158,15 @@ class Canvas:
         )
 
 
-def _summed(values: Pixels, block: int) -> Pixels:
-    rows = np.add.reduceat(values, np.arange(0, values.shape[0], block), axis=0)
-    return np.asarray(np.add.reduceat(rows, np.arange(0, values.shape[1], block), axis=1))
+def _summed(values: Pixels, level: int) -> Pixels:
+    """The sums over blocks of 2 ** level pixels; those at the right and below may have fewer."""
+    for _ in range(level):
+        height, width = values.shape[:2]
+        if height % 2 or width % 2:
+            values = np.pad(values, ((0, height % 2), (0, width % 2), (0, 0)))
+        rows = values[0::2] + values[1::2]
+        values = rows[:, 0::2] + rows[:, 1::2]
+    return values
 
 
 def _strips(box: Box, level: int) -> Iterator[slice]:

@@ -16,7 +16,7 @@ MARGIN = 64
 
 _PLANNED = 1 << 20  # pixels of the mask that is planned on; a larger one is planned in blocks
 _FINER = 4  # times finer than the plan is, distances are measured
-_RUN = 10_000  # pixels that a network fills in the time that a crop takes to set up
+_BLEND = 3_000  # pixels that are blended in the time that an island takes to set up
 _WORTHWHILE = 0.8  # two crops are better than one when they take so much less
 _CUTS = 3  # places tried across a piece, and as many gaps in it
 
@@ -30,12 +30,14 @@ class Limits:
         widest: pixels; a hole that is wider is filled at a reduced size first. Infinite when it never is.
         margin: pixels around a hole that are seen at least.
         through: a hole may be cut; else only parts that do not touch are divided.
+        start: pixels that are filled in the time that a crop takes to set up.
     """
 
     budget: float = math.inf
     widest: float = math.inf
     margin: int = MARGIN
     through: bool = True
+    start: int = 10_000
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ def islands(hole: NDArray[np.bool_], margin: int) -> list[tuple[Box, Box]]:
     """
     size = (hole.shape[0], hole.shape[1])
     found = []
-    for piece in pieces_of(hole, Limits(margin=margin, through=False)):
+    for piece in pieces_of(hole, Limits(margin=margin, through=False, start=_BLEND)):
         x0, y0, x1, y1 = piece.box.x0, piece.box.y0, piece.box.x1, piece.box.y1
         around = Box(x0 - margin, y0 - margin, x1 + margin, y1 + margin).clipped(size)
         found.append((piece.box, around or piece.box))
@@ -230,7 +232,7 @@ class _Plan:
     def tree(self) -> Iterator[_Node]:
         """Boxes and their halves, each before its own halves."""
         waiting = [tight(self.mask, Box(0, 0, self.mask.shape[1], self.mask.shape[0]))]
-        smallest = 2 * (_area(self.block, self.block, self.limits.margin) + _RUN)
+        smallest = 3 * (_area(self.block, self.block, self.limits.margin) + self.limits.start)
         taken = 0
         while taken < len(waiting):
             box = waiting[taken]
@@ -240,7 +242,9 @@ class _Plan:
             width = self.width(box)
             work = self.work(box, width)
             forced = self.levels(box, width) == 0 and self.first(box, width, 0) > self.limits.budget
-            cut = self.best_cut(box) if forced or work > smallest else None
+            margin = margin_of(width, 0, self.limits)
+            narrow = self.block * max(box.size) <= margin  # halves would see all of each other
+            cut = self.best_cut(box) if forced or (work > smallest and not narrow) else None
             if cut is None:
                 yield _Node(box, width, work)
             else:
@@ -290,7 +294,7 @@ class _Plan:
         """Pixels of all crops in which a piece is filled."""
         levels = self.levels(box, width)
         finer = (self.seen(box, level, self.limits.margin) for level in range(levels))
-        return self.first(box, width, levels) + sum(finer) + _RUN * (levels + 1)
+        return self.first(box, width, levels) + sum(finer) + self.limits.start * (levels + 1)
 
     def seen(self, box: Box, level: int, margin: int) -> float:
         sides = (

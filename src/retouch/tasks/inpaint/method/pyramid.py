@@ -166,13 +166,14 @@ def merged(guide: Pixels, fine: Pixels) -> Pixels:
         fine: (h, w, 3); its first pixel is the first of a pair that the coarser fill has as one.
 
     Returns:
-        (h, w, 3).
+        (h, w, 3), not beyond [0, 1] except as far as the guide goes.
     """
     height, width = fine.shape[:2]
     found = doubled(halved(fine))[:height, :width]
     np.subtract(fine, found, out=found)
     found += guide
-    return found
+    low, high = min(0.0, float(guide.min())), max(1.0, float(guide.max()))
+    return np.clip(found, low, high, out=found)
 
 
 def _finer(

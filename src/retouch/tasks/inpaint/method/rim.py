@@ -27,6 +27,8 @@ TRIMMING = 2  # rounds in which differences far from their neighbours' lose thei
 LARGEST = 0.2  # a difference beyond this counts no more than this in what is usual
 SMALLEST = 0.001  # differences that are never too far: a quarter of an 8-bit level
 SURE = 4.0  # half the width of a median's confidence interval, in standard errors of independent samples
+GAP = 3  # pixels on either side of the rim over which a step must last
+RUN = 4  # pixels over which the slope beside them is taken
 FEWEST = 64  # places on the rim below which no step is looked for
 
 
@@ -36,7 +38,7 @@ def blended(
     hole: Flags,
     *,
     radius: float = 8.0,
-    reach: float = 3.0,
+    reach: float = 4.0,
     level: bool = True,
 ) -> Pixels:
     """Fit a filling into a photo so that neither its colours nor its texture show a seam.
@@ -71,7 +73,7 @@ def blended(
     result = np.array(photo, np.float32)
     if not hole.any():
         return result
-    box = _around(hole, math.ceil(2 * radius) + 1)
+    box = _around(hole, max(math.ceil(2 * radius), RUN + GAP) + 1)
     known, guess, inside = photo[box], filled[box], hole[box]
     fitted = guess + _correction(known, guess, inside, radius, reach)
     if level:
@@ -240,25 +242,42 @@ def _between(
 def _step(filled: Pixels, hole: Flags) -> NDArray[np.float32]:
     """The constant by which the filling lies above what the other side of the rim lets expect, (3,).
 
-    Along a line across the rim, half the sum of the differences on both sides predicts the one
-    in the middle. Textures err either way, a step errs one way; so it is the median that
-    counts, reduced the more the less sure it is, and nothing at all when it is within its error.
+    Textures err either way there, a step errs one way; so it is the median error that counts, reduced
+    the more the less sure it is, and nothing when it is within its uncertainty. A remainder
+    of the removed object just outside the hole makes a step too, but a narrow one: what a wide gap
+    at the rim does not show is none.
     """
-    errors = []
-    for pixels, marked in _directions(filled, hole):
-        at = marked[:-3] & marked[1:-2] & ~marked[2:-1] & ~marked[3:]
-        inner, p, q, outer = (pixels[i : len(pixels) - 3 + i][at] for i in range(4))
-        errors.append(p - q - (inner - p + q - outer) / 2)
-    found = np.sort(np.concatenate(errors), axis=0)
-    count = len(found)
-    if count < FEWEST:
+    errors = np.sort(_unexpected(filled, hole, 0), axis=0)
+    count = len(errors)
+    across = _unexpected(filled, hole, GAP)
+    if min(count, len(across)) < FEWEST:
         return np.zeros(3, np.float32)
-    middle = np.median(found, axis=0)
+    near, wide = np.median(errors, axis=0), np.median(across, axis=0)
     half = math.ceil(SURE * math.sqrt(count) / 2)
-    low, high = found[count // 2 - half], found[min(count // 2 + half, count - 1)]
-    error = np.maximum(high - middle, middle - low)
-    sure = np.maximum(1 - (error / np.maximum(np.abs(middle), 1e-9)) ** 2, 0)
-    return np.asarray(middle * sure, np.float32)
+    low, high = errors[max(count // 2 - half, 0)], errors[min(count // 2 + half, count - 1)]
+    doubt = np.maximum(high - near, near - low) / np.maximum(np.abs(near), 1e-9)
+    sure = np.abs(near) * np.maximum(1 - doubt**2, 0)
+    return np.asarray(
+        np.where(near * wide > 0, np.sign(near) * np.minimum(sure, np.abs(wide)), 0), np.float32
+    )
+
+
+def _unexpected(filled: Pixels, hole: Flags, gap: int) -> Pixels:
+    """What pixels p in the hole lie above pixels q outside that their sides do not let expect, (N, 3).
+
+    p and q lie on a line across the rim, each ``gap`` pixels from it; the slopes of the next pixels on
+    either side predict their difference.
+    """
+    places = [0, RUN, RUN + 2 * gap + 1, 2 * (RUN + gap) + 1]
+    found = []
+    for pixels, marked in _directions(filled, hole):
+        rows = max(len(pixels) - places[3], 0)
+        line = [marked[i : i + rows] for i in range(places[3] + 1)]
+        inside, beyond = line[: RUN + gap + 1], line[RUN + gap + 1 :]
+        at = np.all(inside, axis=0) & ~np.any(beyond, axis=0)
+        inner, p, q, outer = (pixels[i : i + rows][at] for i in places)
+        found.append(p - q + (p - inner + outer - q) * np.float32((gap + 0.5) / RUN))
+    return np.concatenate(found)
 
 
 def _directions(pixels: Pixels, hole: Flags) -> list[tuple[Pixels, Flags]]:

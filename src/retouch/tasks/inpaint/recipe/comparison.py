@@ -95,6 +95,26 @@ class Comparison:
             found.append(Difference(method, other, holes, metric, mean, low, high, len(apart)))
         return found
 
+    def for_card(self, method: str) -> tuple[dict[str, float | int | str], ...]:
+        """Give the totals of one method as a weights file's card lists them.
+
+        Args:
+            method: what filled the holes.
+
+        Returns:
+            The figures that have a value, each with its protocol.
+        """
+        return tuple(
+            {
+                "name": f"{one.metric} ({one.holes})",
+                "value": one.value,
+                "protocol": f"{one.protocol}; {one.circumstances}",
+                "n": one.n,
+            }
+            for one in self.figures
+            if (one.method, one.area) == (method, TOTAL) and one.value is not None
+        )
+
     def text(self) -> str:
         """The totals for a person: a table for each kind of holes; the best of each column has a star."""
         return tables.text(self.figures, self.notes)

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from retouch.data.holes import Holes
+from retouch.data.holes import LARGEST, Holes
 from retouch.data.listing import Split
 from retouch.errors import DataError, InputError, UnknownName
 from retouch.progress import Progress, ProgressCallback
@@ -21,14 +21,8 @@ from retouch.tasks.inpaint.recipe.pictures import holed_pictures
 from retouch.tasks.inpaint.recipe.tally import NAMES, Tally
 from retouch.weights.fetch import home
 
-HOLES = ("thin", "medium", "thick", "polygon")
-"""The kinds of holes that are measured with when nothing is asked for."""
-
 BASELINES = ("telea", "navier-stokes", "biharmonic")
 """The methods that networks are compared with when nothing is asked for."""
-
-LARGEST = 0.5
-"""The largest part of the picture that a drawn hole may have, as in LaMa's evaluation."""
 
 
 def evaluate_inpainting(
@@ -36,7 +30,7 @@ def evaluate_inpainting(
     data: str | os.PathLike[str],
     *,
     split: Split = "val",
-    holes: Sequence[str | Holes] = HOLES,
+    holes: Sequence[str | Holes] = (),
     baselines: Sequence[str] = BASELINES,
     metrics: Sequence[str] = (),
     size: int = 256,
@@ -58,17 +52,20 @@ def evaluate_inpainting(
     Args:
         models: weights files, also upstream ones, names of bundled or fetched weights, or anything that
             fills holes.
-        data: a folder of pictures, a table, or ``synthetic:…``.
+        data: a folder of pictures, a table, ``synthetic:…``, or a frozen set of holes (``.jsonl``), which
+            has its own kinds, size, seed and largest hole.
         split: train, val, test or all.
         holes: kinds of holes as :func:`retouch.data.holes.parse` reads them; ``masks:DIR`` takes the masks
             that lie in a folder, white = hole: those of the pictures' names, or else all of them in turn.
+            Left out: thin, medium, thick and polygon, or all of a frozen set.
         baselines: some of telea, navier-stokes, biharmonic and membrane.
         metrics: some of psnr, ssim, l1 (of whole pictures), hole_psnr, hole_ssim, hole_l1, seam, hole_swd,
             lpips, fid and kid. Left out: all but the last three, and those whose networks are there.
         size: side of the square that is cut out of the middle, after the shorter side was brought to it;
             0: pictures keep their own size.
         limit: the most pictures of each kind; 0: all.
-        largest: the largest part of a picture that a drawn hole may have; masks in files may have any.
+        largest: the largest part of a picture that a drawn hole may have; a larger one is drawn again.
+            Masks in files may have any.
         apply: "network": its output as it is; "edit": as the verb applies it.
         seed: of the holes, the intervals, and of what hole_swd and kid draw.
         published: the folder with the published networks of lpips, fid and kid; the folder for fetched
@@ -95,12 +92,9 @@ def evaluate_inpainting(
     _check(metrics, size, limit, largest)
     wanted, judges = judges_for(metrics, Path(published) if published else home())
     methods = fillers(models, baselines, apply=apply, device=device)
-    sources = [
-        holed_pictures(kind, str(data), split, size=size or None, limit=limit, largest=largest, seed=seed)
-        for kind in dict.fromkeys(holes)
-    ]
-    if not sources:
-        raise InputError(f"there is no kind of holes to measure with; give some of {', '.join(HOLES)}")
+    sources = holed_pictures(
+        os.fspath(data), tuple(holes), split, size=size or None, limit=limit, largest=largest, seed=seed
+    )
     total = sum(len(source) for source in sources)
     watched = [one.name for one in methods if one.trained] or [methods[0].name]
     applied = "; ".join(dict.fromkeys(one.protocol for one in methods if one.trained and one.protocol))
@@ -113,7 +107,7 @@ def evaluate_inpainting(
             [name for name in NAMES if name in wanted],
             judges,
             pictures=len(source),
-            protocol=f"8-bit results, {source.protocol}" + (f"; networks: {applied}" if applied else ""),
+            circumstances=f"8-bit results, {source.protocol}" + (f"; networks: {applied}" if applied else ""),
             seed=seed,
         )
         for done, (name, true, hole) in enumerate(source, before + 1):
@@ -161,4 +155,6 @@ def _check(metrics: Sequence[str], size: int, limit: int, largest: float) -> Non
         if value < 0:
             raise InputError(f"{option} is {value}; pass a number of pixels or pictures, or 0")
     if not 0 < largest <= 1:
-        raise InputError(f"largest is {largest}; pass a part of the picture above 0, up to 1; LaMa has 0.5")
+        raise InputError(
+            f"largest is {largest}; pass a part of the picture above 0, up to 1; LaMa has {LARGEST}"
+        )

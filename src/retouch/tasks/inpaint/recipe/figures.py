@@ -24,7 +24,9 @@ class Figure:
         value: the number; None when it is missing.
         better: which of two is better.
         n: over how many pictures.
-        protocol: everything one must know to compare it with another.
+        protocol: how it is computed.
+        circumstances: of which pictures and holes, and how networks were applied: two figures compare when
+            these and their protocols are the same.
         low: lower end of its 95 % interval over pictures.
         high: upper end.
         deviation: standard deviation over pictures.
@@ -40,6 +42,7 @@ class Figure:
     better: Better
     n: int
     protocol: str
+    circumstances: str
     low: float | None = None
     high: float | None = None
     deviation: float | None = None

@@ -27,7 +27,7 @@ PAPER_IMAGES = 10_000_000
 
 
 class Eyes:
-    """What the recipe keeps beside its networks: the frozen network of the perceptual loss.
+    """What the recipe keeps beside its networks: the frozen network of the perceptual loss, and a count.
 
     Args:
         network: None when there is none.
@@ -35,6 +35,7 @@ class Eyes:
 
     def __init__(self, network: Perceptual | None) -> None:
         self.network = network
+        self.judged = 0
 
     def on(self, device: torch.device) -> Perceptual | None:
         """Give it on a device.
@@ -47,11 +48,12 @@ class Eyes:
         return self.network
 
     def state_dict(self) -> dict[str, Any]:
-        """Nothing of it changes."""
-        return {}
+        """Give the count of batches that were judged; the network never changes."""
+        return {"judged": self.judged}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take nothing back."""
+        """Take the count back."""
+        self.judged = int(state["judged"])
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,7 @@ class Inpaint(Recipe):
             "generator.width": 24,
             "discriminator.width": 32,
             "discriminator.sees": "inpainted",
+            "discriminator.slope_every": 16,
             "weights.missing": 10.0,
             "adam.schedule": "cosine",
             "adam.hold": 0.0,
@@ -186,13 +189,15 @@ class Inpaint(Recipe):
         self, turn: str, networks: Networks, batch: Batch, shared: Batch, memory: Memory
     ) -> dict[str, Tensor]:
         """The terms of the paper's equation 5, with the weights of the authors' configurations."""
+        if not isinstance(memory, Eyes):
+            raise TypeError(f"the memory of {self.name} is a {type(memory).__name__}, not one of its own")
         if turn == "discriminator":
-            return self._judged(networks["discriminator"], batch, shared["made"].detach())
+            return self._judged(networks["discriminator"], batch, shared["made"].detach(), memory)
         weights, made, photos, hole = self.weights, shared["made"], batch["photo"], batch["hole"]
         found = {"l1": terms.differing(made, photos, hole, weights.known, weights.missing)}
         if weights.frequency:
             found["frequency"] = weights.frequency * terms.waves(made, photos)
-        if isinstance(memory, Eyes) and (eyes := memory.on(made.device)) is not None:
+        if (eyes := memory.on(made.device)) is not None:
             found["perceptual"] = weights.perceptual * terms.perceived(eyes, made, photos)
         if weights.adversarial:
             found |= self._deceived(networks["discriminator"], batch, made)
@@ -207,13 +212,15 @@ class Inpaint(Recipe):
             found["feature_matching"] = self.weights.feature_matching * terms.matching(maps, wanted)
         return found
 
-    def _judged(self, judge: nn.Module, batch: Batch, made: Tensor) -> dict[str, Tensor]:
+    def _judged(self, judge: nn.Module, batch: Batch, made: Tensor, memory: Eyes) -> dict[str, Tensor]:
         photos, filled = batch["photo"], self._shown(batch, made)
         real, logits = judge(photos), judge(filled)
         fake = terms.fake_patches(batch["hole"], logits, self.discriminator.fake)
         found = {"judging": terms.judging(self.loss, real, logits, fake)}
-        if self.loss == "r1" and self.weights.slope:
-            found["slope"] = self.weights.slope * terms.slope_at_real(_bare(judge), photos)
+        every = self.discriminator.slope_every
+        if self.loss == "r1" and self.weights.slope and memory.judged % every == 0:
+            found["slope"] = every * self.weights.slope * terms.slope_at_real(_bare(judge), photos)
+        memory.judged += 1
         if self.loss == "wgan-gp":
             found["penalty"] = self.weights.penalty * gradient_penalty(_bare(judge), photos, filled)
         return found

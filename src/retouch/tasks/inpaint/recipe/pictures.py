@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
 from retouch import data as pictures_of
 from retouch.data.examples import Together
-from retouch.data.holes import Holes, parse
+from retouch.data.holes import Holes, Item, at_most, parse, read_manifest
 from retouch.data.listing import Split
 from retouch.data.seeds import generator
-from retouch.errors import DataError
+from retouch.errors import DataError, UnknownName
 
 MASKS = "masks:"
 """What the name of a kind begins with whose holes are files."""
 
-_DRAWS = 20
+FROZEN = ".jsonl"
+"""What the name of a frozen set ends with."""
+
+HOLES = ("thin", "medium", "thick", "polygon")
+"""The kinds of holes that are measured with when nothing is asked for."""
+
 _ALL: Split = "all"
 
 
@@ -50,7 +56,6 @@ class DrawnHoles:
         label: the kind.
         examples: the pictures.
         holes: how they are drawn.
-        largest: the largest part of a picture that a hole may have.
         seed: decides, with the kind and the name of the picture, everything that is random.
         limit: the most pictures; 0: all.
         protocol: what is said about them.
@@ -59,7 +64,6 @@ class DrawnHoles:
     label: str
     examples: Together
     holes: Holes
-    largest: float
     seed: int
     limit: int
     protocol: str
@@ -72,30 +76,47 @@ class DrawnHoles:
 
     def __iter__(self) -> Iterator[tuple[str, Tensor, Tensor]]:
         self.notes.clear()
-        too_large = []
+        tiny = []
         for index in range(len(self)):
             name = self.examples.names[index]
-            picture = self.examples.example(index, 0)["image"]
-            hole = self._hole(name, (picture.shape[1], picture.shape[2]))
-            if hole is None:
-                too_large.append(name)
-            else:
-                yield name, picture[None], hole
-        if too_large:
-            self.notes.append(
-                f"{self.label}: {len(too_large)} pictures left out ({', '.join(too_large[:3])}): none of "
-                f"{_DRAWS} holes was at most {self.largest:.0%} of the picture"
+            picture = self.examples.example(index, 0)["image"][None]
+            if picture[0, 0].numel() < 2:
+                tiny.append(name)
+                continue
+            of_kind, of_name = (zlib.crc32(text.encode()) for text in (self.label, name))
+            drawn = self.holes.draw(
+                (picture.shape[2], picture.shape[3]), generator(self.seed, of_kind, of_name)
             )
+            yield name, picture, torch.from_numpy(drawn.astype(np.float32))[None, None]
+        if tiny:
+            self.notes.append(f"{self.label}: {_left_out(tiny)}: they have a single pixel")
 
-    def _hole(self, name: str, size: tuple[int, int]) -> Tensor | None:
-        if size[0] * size[1] < 2:
-            return None
-        of_kind, of_name = (zlib.crc32(text.encode()) for text in (self.label, name))
-        for attempt in range(_DRAWS):
-            drawn = self.holes.draw(size, generator(self.seed, of_kind, of_name, attempt))
-            if drawn.mean() <= self.largest:
-                return torch.from_numpy(drawn.astype("float32"))[None, None]
-        return None
+
+@dataclass
+class FrozenHoles:
+    """The holes of one kind of a frozen set.
+
+    Args:
+        label: the kind.
+        items: the pictures with their holes.
+        protocol: what is said about them.
+    """
+
+    label: str
+    items: Sequence[Item]
+    protocol: str
+
+    def __post_init__(self) -> None:
+        self.notes: list[str] = []
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __iter__(self) -> Iterator[tuple[str, Tensor, Tensor]]:
+        for item in self.items:
+            name = f"{item.picture} {item.variant}" if item.variant else item.picture
+            hole = torch.from_numpy(item.hole().astype(np.float32))
+            yield name, item.image()[None], hole[None, None]
 
 
 @dataclass
@@ -139,38 +160,75 @@ class GivenHoles:
                 empty.append(self.pictures.names[index])
         if empty:
             self.notes.append(
-                f"{self.label}: {len(empty)} pictures left out ({', '.join(empty[:3])}): the part of the "
-                "mask that is seen has no hole, or nothing but hole"
+                f"{self.label}: {_left_out(empty)}: what is seen of the mask has no hole, or nothing else"
             )
 
 
 def holed_pictures(
-    kind: str | Holes, data: str, split: Split, *, size: int | None, limit: int, largest: float, seed: int
-) -> HoledPictures:
-    """Open pictures with holes of one kind.
+    data: str,
+    kinds: Sequence[str | Holes],
+    split: Split,
+    *,
+    size: int | None,
+    limit: int,
+    largest: float,
+    seed: int,
+) -> list[HoledPictures]:
+    """Open pictures with holes.
 
     Args:
-        kind: a way to draw holes, or what it is called; ``masks:DIR`` for masks in files.
-        data: a folder of pictures, a table, or ``synthetic:…``.
-        split: which part of it.
+        data: a folder of pictures, a table, ``synthetic:…``, or a frozen set of holes, which says
+            everything itself: of the other arguments only the kinds and the limit count then.
+        kinds: ways to draw holes, or what they are called; ``masks:DIR`` for masks in files; none for
+            :data:`HOLES`, or for all of a frozen set.
+        split: which part of the pictures.
         size: side of the square that is cut out of the middle; None: their own sizes.
-        limit: the most pictures; 0: all.
+        limit: the most pictures of each kind; 0: all.
         largest: the largest part of a picture that a drawn hole may have.
         seed: decides, with the kind and the name of the picture, everything that is random.
 
+    Returns:
+        One for each kind.
+
     Raises:
         UnknownName: There is no such kind or split.
-        InputError: The kind has a parameter that cannot be used.
-        DataError: There are no pictures, or no masks that match them.
+        InputError: A kind has a parameter that cannot be used.
+        DataError: There are no pictures, or a frozen set cannot be read.
     """
+    if Path(data).suffix == FROZEN:
+        return _frozen(data, kinds, limit)
     where = f"{size}×{size} px from the middle" if size else "own sizes"
-    if isinstance(kind, str) and kind.startswith(MASKS):
-        return _given(kind, data, split, size, limit, where)
-    holes = parse(kind) if isinstance(kind, str) else kind
-    label = kind if isinstance(kind, str) else holes.spec
-    pictures = pictures_of.singles(data, split, augment=False, size=size, load_size=None, resize="cover")
-    protocol = f"{holes.spec} holes of at most {largest:.0%}, seed {seed}, {where}, {split}"
-    return DrawnHoles(label, pictures, holes, largest, seed, limit, protocol)
+    opened: list[HoledPictures] = []
+    for kind in dict.fromkeys(kinds or HOLES):
+        if isinstance(kind, str) and kind.startswith(MASKS):
+            opened.append(_given(kind, data, split, size, limit, where))
+            continue
+        holes = at_most(parse(kind) if isinstance(kind, str) else kind, largest)
+        pictures = pictures_of.singles(data, split, augment=False, size=size, load_size=None, resize="cover")
+        protocol = f"holes {holes.spec}, seed {seed}, {where}, {split}"
+        label = kind if isinstance(kind, str) else kind.spec
+        opened.append(DrawnHoles(label, pictures, holes, seed, limit, protocol))
+    return opened
+
+
+def _frozen(data: str, kinds: Sequence[str | Holes], limit: int) -> list[HoledPictures]:
+    items: dict[str, list[Item]] = {}
+    for item in read_manifest(data):
+        items.setdefault(item.kind, []).append(item)
+    wanted = [kind if isinstance(kind, str) else kind.spec for kind in dict.fromkeys(kinds)] or list(items)
+    if strange := [kind for kind in wanted if kind not in items]:
+        raise UnknownName("kind of holes in the frozen set", strange[0], items)
+    return [
+        FrozenHoles(
+            kind, items[kind][: limit or None], f"frozen set {Path(data).name}, {_sizes(items[kind])}"
+        )
+        for kind in wanted
+    ]
+
+
+def _sizes(items: Sequence[Item]) -> str:
+    sizes = {item.size for item in items}
+    return f"{items[0].size[0]}×{items[0].size[1]} px" if len(sizes) == 1 else "several sizes"
 
 
 def _given(kind: str, data: str, split: Split, size: int | None, limit: int, where: str) -> GivenHoles:
@@ -200,3 +258,7 @@ def _as_hole(mask: Tensor, size: tuple[int, int]) -> Tensor:
     """(1, 1, H, W) of 0 and 1: what is at least half white in any channel."""
     hole = (mask.amax(dim=0, keepdim=True) >= 0.5).float()[None]
     return hole if hole.shape[2:] == size else interpolate(hole, size=size, mode="nearest")
+
+
+def _left_out(names: Sequence[str]) -> str:
+    return f"{len(names)} pictures left out ({', '.join(names[:3])}{', …' if len(names) > 3 else ''})"

@@ -59,8 +59,10 @@ def markdown(figures: Sequence[Figure], differences: Sequence[Difference], notes
         parts += ["", "## Differences on the same pictures", "", "Mean, and its 95 % interval over pictures."]
         parts += ["", *_of_differences(differences)]
     parts += ["", "## Protocol", ""]
-    seen = dict.fromkeys((figure.metric, figure.protocol) for figure in figures)
-    parts += [f"- `{metric}`: {_cell(protocol)}" for metric, protocol in seen]
+    protocols = dict.fromkeys((figure.metric, figure.protocol) for figure in figures)
+    parts += [f"- `{metric}`: {_cell(protocol)}" for metric, protocol in protocols]
+    circumstances = dict.fromkeys((figure.holes, figure.circumstances) for figure in figures)
+    parts += [f"- {_cell(holes)}: {_cell(text)}" for holes, text in circumstances]
     if left := [*notes, *_gone(figures)]:
         parts += ["", "## Left out", "", *(f"- {_cell(line)}" for line in left)]
     return "\n".join(parts) + "\n"
@@ -101,8 +103,12 @@ def _of_differences(differences: Sequence[Difference]) -> list[str]:
 
 
 def _gone(figures: Iterable[Figure]) -> list[str]:
-    lines = (f"{one.metric}, {one.holes}, {one.area}: {one.missing}" for one in figures if one.missing)
-    return list(dict.fromkeys(lines))
+    """A line for each reason, with all that it is about."""
+    reasons: dict[tuple[str, str, str], dict[str, None]] = {}
+    for one in figures:
+        if one.missing:
+            reasons.setdefault((one.holes, one.area, one.missing), {})[one.metric] = None
+    return [f"{holes}, {area}: no {', '.join(names)}: {why}" for (holes, area, why), names in reasons.items()]
 
 
 def _best(figures: Sequence[Figure]) -> Figure | None:

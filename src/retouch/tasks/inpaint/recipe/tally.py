@@ -70,7 +70,7 @@ class Tally:
         chosen: the metrics.
         judges: the networks of some of them.
         pictures: how many there will be at most.
-        protocol: the circumstances, for every figure.
+        circumstances: of every figure.
         seed: of patches, intervals and subsets.
     """
 
@@ -82,11 +82,11 @@ class Tally:
         judges: Judges,
         *,
         pictures: int,
-        protocol: str,
+        circumstances: str,
         seed: int,
     ) -> None:
         self._holes, self._methods, self._chosen, self._judges = holes, tuple(methods), tuple(chosen), judges
-        self._protocol, self._seed = protocol, seed
+        self._circumstances, self._seed = circumstances, seed
         self._names: list[str] = []
         self._areas: list[float] = []
         self._true_seams: list[float] = []
@@ -198,7 +198,7 @@ class Tally:
         rows = self._values[method]
         values = [rows[index][name] for index in group if name in rows[index]]
         blank = Figure(
-            method, self._holes, area, name, None, better, len(values), f"{protocol}; {self._protocol}"
+            method, self._holes, area, name, None, better, len(values), protocol, self._circumstances
         )
         if name == "seam":
             true = [self._true_seams[index] for index in group if math.isfinite(self._true_seams[index])]
@@ -246,7 +246,8 @@ class Tally:
                 values.get((name, method)),
                 "lower",
                 len(group),
-                f"{protocols.get(name, '')}; {self._protocol}",
+                protocols[name],
+                self._circumstances,
                 missing=missing.get(name, ""),
             )
             for name in self._chosen
@@ -292,11 +293,7 @@ def _integrals(mine: Sequence[Figure]) -> list[Figure]:
         value = 2 * a * b / (a + b) if a + b > 0 else 0.0
         protocol = f"F1 of {'1 − LPIPS' if name == 'lpips' else 'SSIM'} and max(0, 100 − FID) / 100"
         metric = f"{name}_fid100_f1"
-        found.append(
-            Figure(
-                fid.method, fid.holes, fid.area, metric, value, "higher", fid.n, f"{protocol}; {fid.protocol}"
-            )
-        )
+        found.append(replace(fid, metric=metric, value=value, better="higher", protocol=protocol))
     return found
 
 
