@@ -67,6 +67,17 @@ def test_the_difference_of_two_versions(say: Say, marked: Path, tmp_path: Path) 
     assert said.facts["note"] is None
 
 
+def test_the_tolerance_counts(say: Say, marked: Path, tmp_path: Path) -> None:
+    gray, output = tmp_path / "gray.png", tmp_path / "mask.png"
+    Image.new("RGB", (40, 30), (90, 90, 90)).save(gray)
+    for how, coverage in (
+        (("--wand", "0,0", "--tolerance", "200"), 1.0),
+        (("--colour", "0.9,0.08,0.08", "--tolerance", "200"), 1.0),
+        (("--difference", gray, "--tolerance", "200"), 0.0),
+    ):
+        assert say("mask", marked, *how, "-o", output, "--overwrite", "--json").facts["coverage"] == coverage
+
+
 def test_feather_is_written_as_gray(say: Say, marked: Path, tmp_path: Path) -> None:
     output = tmp_path / "mask.png"
     say("mask", marked, "--box", "10,8,28,20", "--feather", "3", "-o", output)

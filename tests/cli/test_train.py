@@ -113,7 +113,7 @@ def test_options_come_from_preset_then_file_then_command_line(say: Say) -> None:
 )
 def test_a_time_budget_is_minutes_of_the_engine(say: Say, time: str, minutes: float) -> None:
     words = ["train", "line", "--data_path", 4, "--dry-run", "--json", "--time-budget", time]
-    assert say(*words).facts["options"]["engine"]["minutes"] == minutes
+    assert say(*words).facts["options"]["engine.minutes"] == minutes
 
 
 @pytest.mark.parametrize("time", ["12", "h", "", "0m", "1d", "-1h", "30m1h"])

@@ -105,6 +105,9 @@ def test_a_difference_of_opacity() -> None:
     opaque = np.full((30, 40, 3), 90, np.uint8)
     rubbed = drawn(SHAPE, (10, 250, 10, 0), (90, 90, 90, 255))
     assert np.array_equal(Mask.difference(opaque, rubbed).inside, SHAPE)
+    faded = drawn(SHAPE, (90, 90, 90, 200), (90, 90, 90, 255))
+    assert np.array_equal(Mask.difference(opaque, faded).inside, SHAPE)
+    assert Mask.difference(opaque, faded, 25).bounds() is None
     hidden = drawn(SHAPE, (200, 0, 200, 0), (90, 90, 90, 255))
     assert Mask.difference(rubbed, hidden).bounds() is None
 

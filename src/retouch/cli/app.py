@@ -20,10 +20,11 @@ DONE, INTERNAL, REFUSED, CANCELLED = 0, 1, 2, 130
 """The exit codes."""
 
 TOOLS = {
-    "data": "Check training pictures, or draw some.",
+    "data": "Check training pictures, draw some, or freeze holes to fill.",
     "demo": "Run every edit on sample photos and write a page of before/after pictures.",
     "doctor": "Check what works on this machine and say what to install for the rest.",
     "evaluate": "Measure trained weights on pictures: fidelity, texture, recognised classes.",
+    "mask": "Make a mask of a picture: from its transparency, a colour, or another picture.",
     "train": "Train a network on your own pictures.",
     "weights": "List, show, convert and fetch weights files.",
 }
@@ -35,7 +36,7 @@ Usage: retouch train RECIPE --data DATA --out RUN [--OPTION VALUE …]
        retouch train --list           lists the recipes"""
 
 GROUPS: dict[str, tuple[str, ...]] = {
-    "data": ("check", "make"),
+    "data": ("check", "holes", "make", "verify"),
     "weights": ("list", "show", "convert", "fetch"),
 }
 """The tools that are several commands."""

@@ -104,6 +104,24 @@ def test_what_lies_far_from_the_hole_does_not_matter(method: classical.Method) -
     assert np.abs(there[40:100, 60:130] - alone)[hole].max() < 1e-3
 
 
+def test_pictures_one_pixel_wide() -> None:
+    for size in ((1, 7), (7, 1)):
+        pixels = np.random.default_rng(0).random((*size, 3)).astype(np.float32)
+        hole = np.ones(size, bool)
+        hole[-1, -1] = False
+        for method in METHODS:
+            result = classical.fill(method, pixels, hole)
+            assert np.abs(result - pixels[-1, -1]).max() < 1e-5
+
+
+def test_the_methods_differ() -> None:
+    waves, hole = surface("waves"), square()
+    results = [classical.fill(method, waves, hole) for method in METHODS]
+    for i, one in enumerate(results):
+        for other in results[:i]:
+            assert np.abs(one - other).max() > 1e-3
+
+
 def test_radius_is_used() -> None:
     noisy = np.random.default_rng(0).random((60, 70, 3)).astype(np.float32)
     hole = square()

@@ -24,13 +24,8 @@ from retouch.tasks.inpaint.recipe.gallery import PAGE, PICTURES, Gallery
 
 def figure(method: str, metric: str, value: float | None, **more: Any) -> Figure:
     better = {"hole_l1": "lower", "seam": "nearest"}.get(metric, "higher")
-    usual: dict[str, Any] = {
-        "holes": "thin",
-        "area": TOTAL,
-        "n": 9,
-        "protocol": f"how {metric}",
-        "better": better,
-    }
+    usual: dict[str, Any] = {"holes": "thin", "area": TOTAL, "n": 9, "better": better}
+    usual |= {"protocol": f"how {metric}", "circumstances": "on what"}
     return Figure(method=method, metric=metric, value=value, **(usual | more))
 
 

@@ -169,7 +169,7 @@ def test_islands_do_not_touch_and_cover() -> None:
     for inner, around in found:
         rim = np.zeros_like(hole)
         rim[around.slices] = True
-        assert around == Box(inner.x0 - 20, inner.y0 - 20, inner.x1 + 20, inner.y1 + 20).clipped(hole.shape)  # type: ignore[arg-type]
+        assert around == Box(inner.x0 - 20, inner.y0 - 20, inner.x1 + 20, inner.y1 + 20).clipped(hole.shape)
         left[inner.slices] = False
         beside = Box(inner.x0 - 1, inner.y0 - 1, inner.x1 + 1, inner.y1 + 1).clipped((1500, 1500))
         assert beside is not None

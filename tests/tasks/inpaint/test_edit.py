@@ -184,7 +184,7 @@ def test_poisson_takes_out_a_shift_of_colour() -> None:
     shifted = inpainter(Painter(lambda x: true + 0.2))
     mask = np.zeros((96, 120), bool)
     mask[30:60, 40:80] = True
-    left, cured = (shifted(picture, mask, seam=seam) for seam in ("none", "poisson"))  # type: ignore[arg-type]
+    left, cured = (shifted(picture, mask, seam=seam) for seam in ("none", "poisson"))
     assert np.abs(left.pixels - picture)[mask].min() > 0.19
     assert np.abs(cured.pixels - picture).max() < 0.01
     assert left.report["seam_after"] == left.report["seam_before"] == cured.report["seam_before"]
@@ -351,7 +351,7 @@ def test_methods_without_a_network(method: str, seam: Any) -> None:
 def test_only_what_an_option_is_for() -> None:
     for options in ({"refine": 15}, {"budget": 1.0}):
         with pytest.raises(InputError, match="telea has no network"):
-            inpaint(photo(), hole(), model="telea", **options)  # type: ignore[arg-type]
+            inpaint(photo(), hole(), model="telea", **options)
 
 
 def test_by_the_path_of_a_file(tmp_path: Path) -> None:

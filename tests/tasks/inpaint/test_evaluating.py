@@ -326,6 +326,13 @@ def test_kinds_are_those_of_the_issue_unless_asked_for(photos: Path) -> None:
     assert one.holes == ("square(area=0.2)", "square")
 
 
+def test_one_of_anything_needs_no_list(photos: Path) -> None:
+    found = evaluate_inpainting(
+        flat(9), photos, split="all", size=32, holes="square", baselines="telea", metrics="hole_l1"
+    )
+    assert (found.holes, found.methods, found.metrics) == (("square",), ("gray 9", "telea"), ("hole_l1",))
+
+
 def test_a_network_is_shown_the_masked_picture_and_the_mask_at_a_size_that_fits() -> None:
     class Network(torch.nn.Module):
         def __init__(self) -> None:
@@ -339,15 +346,16 @@ def test_a_network_is_shown_the_masked_picture_and_the_mask_at_a_size_that_fits(
             return x[:, :3] * self.weight
 
     network = Network()
-    picture, hole = torch.rand(3, 21, 9), (torch.rand(1, 21, 9) < 0.3).float()
+    picture, hole = torch.rand(3, 21, 5), (torch.rand(1, 21, 5) < 0.3).float()
     with torch.autocast("cpu", torch.bfloat16):
         made = network_fill(network, CARD)(picture, hole)
     shown = network.shown[0]
     assert shown.shape == (4, 24, 16)
     expected = torch.cat((picture * (1 - hole), hole))
-    assert torch.equal(shown[:, :21, :9], expected)
-    assert torch.equal(shown[:, 21:, :9], expected[:, 18:].flip(1)), "mirrored, the last row twice"
-    assert torch.equal(shown[:, :21, 9:], expected[:, :, 2:].flip(2))
+    assert torch.equal(shown[:, :21, :5], expected)
+    assert torch.equal(shown[:, 21:, :5], expected[:, 18:].flip(1)), "mirrored, the last row twice"
+    wider = torch.cat((expected, expected.flip(2), expected, expected[..., 4:]), dim=2)
+    assert torch.equal(shown[:, :21], wider), "never narrower than 16, mirrored as often as it takes"
     assert torch.equal(made, picture * (1 - hole))
     assert not made.requires_grad
 
@@ -479,7 +487,9 @@ class Apart(torch.nn.Module):
 def test_published_networks_are_used_where_they_are(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fill(photos, 60, height=32, width=32)
+    fill(photos, 12, height=32, width=32)
+    monkeypatch.setitem(FEWEST, "fid", 10)
+    monkeypatch.setitem(FEWEST, "kid", 6)
     folder = tmp_path / "published"
     for name in (
         INCEPTION_FILE.name,
@@ -493,10 +503,10 @@ def test_published_networks_are_used_where_they_are(
     MeanColour.calls = 0
     watching = Watching()
     found = measured(photos, watching.filler, holes=["square", "thin"], published=folder)
-    assert MeanColour.calls == 60 * (1 + 2), "true pictures are looked at once, not for each kind"
+    assert MeanColour.calls == 12 * (1 + 2), "true pictures are looked at once, not for each kind"
     row = {name: found.figure("watching", "square", name).value for name in found.metrics}
     assert row["lpips"] == pytest.approx(row["l1"])
-    made = torch.stack([torch.where(hole > 0, 128 / 255, shown) for shown, hole in watching.shown[:60]])
+    made = torch.stack([torch.where(hole > 0, 128 / 255, shown) for shown, hole in watching.shown[:12]])
     true = torch.stack(
         [
             torch.from_numpy(np.asarray(Image.open(path), np.float32) / 255).permute(2, 0, 1).mean(dim=(1, 2))
@@ -515,8 +525,8 @@ def test_published_networks_are_used_where_they_are(
     assert row["ssim_fid100_f1"] is not None
     assert "mean colour, whole pictures" in found.figure("watching", "square", "fid").protocol
     assert "mean |difference|" in found.figure("watching", "square", "lpips").protocol
-    few = measured(photos, flat(9), published=folder, limit=30)
-    assert few.figure("gray 9", "square", "fid").missing == "30 pictures, and at least 50 are needed"
+    few = measured(photos, flat(9), published=folder, limit=8)
+    assert few.figure("gray 9", "square", "fid").missing == "8 pictures, and at least 10 are needed"
     assert few.figure("gray 9", "square", "kid").value is not None
     assert "lpips_fid100_f1" not in few.metrics
     assert json.loads(few.json())

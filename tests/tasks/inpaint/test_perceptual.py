@@ -136,6 +136,8 @@ def test_torchvision_vgg_gives_the_first_map_of_each_stage() -> None:
     original = torchvision_vgg()
     network = perceptual_from(original.state_dict(), "vgg19.pth")
     assert network.kind == "vgg"
+    # What lies behind the last map would cost time for nothing.
+    assert sum(isinstance(layer, nn.Conv2d) for layer in network.modules()) == 1 + 13
     found = network(photos())
     x, wanted = as_imagenet(photos()), []
     for number, layer in enumerate(original.get_submodule("features").children()):

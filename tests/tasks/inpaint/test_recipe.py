@@ -163,3 +163,43 @@ def test_a_run_leaves_weights_that_load_and_resumes_bit_for_bit(tmp_path: Path) 
     assert found.shape == (1, 3, 32, 40)
     names = {each["name"] for each in whole.card.metrics}
     assert {"hole_psnr", "hole_swd", "seam"} <= names
+
+
+def test_still_blocks_change_nothing_at_first() -> None:
+    torch.manual_seed(0)
+    network = Generator(width=4, blocks=2, still=True).build("conv").eval()
+    assert isinstance(network, FFCGenerator)
+    features = network.front(torch.rand(1, 4, 32, 32))
+    with torch.no_grad():
+        for block in network.model[network.stem : network.stem + 2]:
+            for before, after in zip(features, block(features), strict=True):
+                assert torch.equal(before, after)
+
+
+def test_a_run_begins_with_the_weights_of_another(tmp_path: Path) -> None:
+    first = toy()
+    made = first.networks()["generator"]
+    file = weights.save(tmp_path / "first.safetensors", made, first.card("generator"))
+    begun = toy(start=str(file)).networks()["generator"]
+    for key, value in made.state_dict().items():
+        assert torch.equal(value, begun.state_dict()[key])
+    with pytest.raises(InputError, match=r"width=4.*width=8"):
+        toy(start=str(file), generator__width=8).networks()
+    with pytest.raises(WeightsError, match="nowhere"):
+        toy(start=str(tmp_path / "nowhere.safetensors")).networks()
+
+
+def test_a_rarer_slope_weighs_as_much_more() -> None:
+    recipe = toy(discriminator__slope_every=3)
+    torch.manual_seed(0)
+    networks = recipe.networks()
+    memory = recipe.memory()
+    given = recipe.prepare(batch())
+    made = {"made": torch.rand(2, 3, 32, 32)}
+    told = [recipe.losses("discriminator", networks, given, made, memory) for _ in range(4)]
+    assert ["slope" in each for each in told] == [True, False, False, True]
+    every = toy()
+    torch.testing.assert_close(
+        told[0]["slope"], 3 * every.losses("discriminator", networks, given, made, every.memory())["slope"]
+    )
+    assert memory.state_dict() == {"judged": 4}

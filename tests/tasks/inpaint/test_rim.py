@@ -154,7 +154,7 @@ def test_a_remainder_of_the_object_is_no_step(monkeypatch: pytest.MonkeyPatch) -
     remains = np.where((disk(radius=37) & ~hole)[..., None], picture * np.float32(0.6), picture)
     # the network gives the remainder back outside the hole, and what belongs there inside
     assert np.abs(rim.blended(remains, remains, hole) - remains).max() < 2 * LEVEL
-    monkeypatch.setattr(rim, "GAP", 0)
+    monkeypatch.setattr(rim, "SURE", {0: 4.0, 1: 0.0})
     assert np.abs(rim.blended(remains, remains, hole) - remains).max() > 10 * LEVEL
 
 
@@ -168,7 +168,7 @@ def test_a_remainder_that_the_network_removes_stays_at_the_rim() -> None:
 
 def test_no_step_is_looked_for_at_few_places() -> None:
     picture, hole = photo(), np.zeros((120, 130), bool)
-    hole[50:56, 50:56] = True  # 4 sides of 6, less than FEWEST
+    hole[50:64, 50:64] = True  # 4 sides of 14, less than FEWEST
     filled = np.where(hole[..., None], picture + np.float32(0.2), picture)
     assert np.array_equal(rim.blended(picture, filled, hole), filled)
 
@@ -185,6 +185,9 @@ def test_seam_by_hand() -> None:
     hole[0, 4:] = False
     # one pixel wide: across 0.30 and 0.03, nothing inside, outside 0.06 twice (left and right of it)
     assert math.isclose(rim.seam(picture, hole), 255 * (0.33 / 2 - (0.06 + 0.06) / 2) / 3, rel_tol=1e-4)
+    between = np.array([[True, True, True, False, True, True]])
+    # across 0.30 and 0.03, inside 0.06 twice, and nothing outside that is not the other hole
+    assert math.isclose(rim.seam(picture, between), 255 * (0.33 / 2 - 0.06) / 3, rel_tol=1e-4)
     assert math.isnan(rim.seam(picture, np.zeros((1, 6), bool)))
     assert math.isnan(rim.seam(picture, np.ones((1, 6), bool)))
     assert math.isclose(rim.seam(picture[:, 2:4], np.array([[False, True]])), 255 * 0.30 / 3, rel_tol=1e-4)

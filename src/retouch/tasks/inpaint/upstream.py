@@ -78,10 +78,9 @@ def inside(tensors: Tensors, architecture: str) -> dict[str, Tensor] | None:
         # Of nested modules, as TorchScript files are, the reader takes the innermost with a familiar name.
         return {f"model.{key}": tensor for key, tensor in tensors.items()}
     prefixes = [key.removesuffix(first) for key in tensors if key == first or key.endswith(f".{first}")]
-    fitting = [prefix for prefix in prefixes if not prefix.endswith("generator_average.")] or prefixes
-    if not fitting:
+    if not prefixes:
         return None
-    prefix = min(fitting, key=len)
+    prefix = min(prefixes, key=len)  # "generator." before "generator_average."
     return {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
 
 

@@ -119,8 +119,8 @@ def filled(
                 raise
             if budget <= memory.LEAST or math.isinf(budget):
                 raise InputError(
-                    f"there is not enough memory to fill this hole, even in the smallest parts ({error!s:.120}); "
-                    "close other programs, or compute on another device"
+                    "there is not enough memory to fill this hole, even in the smallest parts "
+                    f"({error!s:.120}); close other programs, or compute on another device"
                 ) from error
             # Half of what failed: a budget may lie far above what the hole takes.
         budget = max(budget / 2, memory.LEAST)

@@ -26,8 +26,8 @@ CELLS = 2  # cells per radius in which differences are gathered before they are 
 TRIMMING = 2  # rounds in which differences far from their neighbours' lose their weight
 LARGEST = 0.2  # a difference beyond this counts no more than this in what is usual
 SMALLEST = 0.001  # differences that are never too far: a quarter of an 8-bit level
-SURE = 4.0  # half the width of a median's confidence interval, in standard errors of independent samples
-GAP = 3  # pixels on either side of the rim over which a step must last
+SURE = {0: 4.0, 3: 2.0}
+"""How sure a step must be, in standard errors of independent samples, by the pixels left out at the rim."""
 RUN = 4  # pixels over which the slope beside them is taken
 FEWEST = 64  # places on the rim below which no step is looked for
 
@@ -68,12 +68,10 @@ def blended(
         McClure against outliers); what is left of the difference fades with the distance from the rim.
     """
     _check(photo, filled, hole, radius, reach)
-    if hole.all():
-        return filled.astype(np.float32)
     result = np.array(photo, np.float32)
     if not hole.any():
         return result
-    box = _around(hole, max(math.ceil(2 * radius), RUN + GAP) + 1)
+    box = _around(hole, max(math.ceil(2 * radius), RUN + max(SURE)) + 1)
     known, guess, inside = photo[box], filled[box], hole[box]
     fitted = guess + _correction(known, guess, inside, radius, reach)
     if level:
@@ -242,24 +240,25 @@ def _between(
 def _step(filled: Pixels, hole: Flags) -> NDArray[np.float32]:
     """The constant by which the filling lies above what the other side of the rim lets expect, (3,).
 
-    Textures err either way there, a step errs one way; so it is the median error that counts, reduced
-    the more the less sure it is, and nothing when it is within its uncertainty. A remainder
-    of the removed object just outside the hole makes a step too, but a narrow one: what a wide gap
-    at the rim does not show is none.
+    Textures err either way there, a step errs one way; so it is the median error that counts. A remainder
+    of the removed object just outside the hole makes a step too, but a narrow one; so what is seen when
+    the pixels next to the rim are left out counts when it is smaller.
     """
-    errors = np.sort(_unexpected(filled, hole, 0), axis=0)
+    near, wide = (_sure_median(_unexpected(filled, hole, gap), sure) for gap, sure in SURE.items())
+    return np.where(near * wide > 0, np.sign(near) * np.minimum(np.abs(near), np.abs(wide)), 0)
+
+
+def _sure_median(errors: Pixels, sure: float) -> NDArray[np.float32]:
+    """The median (3,) of (N, 3), times 1 − (u/median)² where u is its uncertainty, 0 when within it."""
     count = len(errors)
-    across = _unexpected(filled, hole, GAP)
-    if min(count, len(across)) < FEWEST:
+    if count < FEWEST:
         return np.zeros(3, np.float32)
-    near, wide = np.median(errors, axis=0), np.median(across, axis=0)
-    half = math.ceil(SURE * math.sqrt(count) / 2)
+    errors = np.sort(errors, axis=0)
+    median = np.median(errors, axis=0)
+    half = math.ceil(sure * math.sqrt(count) / 2)
     low, high = errors[max(count // 2 - half, 0)], errors[min(count // 2 + half, count - 1)]
-    doubt = np.maximum(high - near, near - low) / np.maximum(np.abs(near), 1e-9)
-    sure = np.abs(near) * np.maximum(1 - doubt**2, 0)
-    return np.asarray(
-        np.where(near * wide > 0, np.sign(near) * np.minimum(sure, np.abs(wide)), 0), np.float32
-    )
+    doubt = np.maximum(high - median, median - low) / np.maximum(np.abs(median), 1e-9)
+    return np.asarray(median * np.maximum(1 - doubt**2, 0), np.float32)
 
 
 def _unexpected(filled: Pixels, hole: Flags, gap: int) -> Pixels:

@@ -239,8 +239,8 @@ class _Block(nn.Module):
 def _convolution(kernel: Kernel, *, stride: int = 1, padding: int = 0, dilation: int = 1) -> nn.Conv2d:
     outputs, inputs, side, _ = kernel.weight.shape
     layer = nn.Conv2d(inputs, outputs, side, stride, padding, dilation, device="meta")
-    layer.weight = nn.Parameter(kernel.weight.detach().clone(), requires_grad=False)
-    layer.bias = nn.Parameter(kernel.bias.detach().clone(), requires_grad=False)
+    layer.weight = nn.Parameter(kernel.weight.detach().clone())
+    layer.bias = nn.Parameter(kernel.bias.detach().clone())
     return layer
 
 

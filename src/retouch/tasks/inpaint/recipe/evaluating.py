@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -17,22 +17,25 @@ from retouch.tasks.inpaint.recipe.comparison import Comparison
 from retouch.tasks.inpaint.recipe.fillers import Apply, Filler, fillers
 from retouch.tasks.inpaint.recipe.gallery import Gallery
 from retouch.tasks.inpaint.recipe.judges import judges_for
-from retouch.tasks.inpaint.recipe.pictures import holed_pictures
+from retouch.tasks.inpaint.recipe.pictures import HoledPictures, holed_pictures
 from retouch.tasks.inpaint.recipe.tally import NAMES, Tally
 from retouch.weights.fetch import home
 
 BASELINES = ("telea", "navier-stokes", "biharmonic")
 """The methods that networks are compared with when nothing is asked for."""
 
+Model = str | os.PathLike[str] | Filler
+"""Something that is measured."""
+
 
 def evaluate_inpainting(
-    models: Sequence[str | os.PathLike[str] | Filler],
+    models: Model | Sequence[Model],
     data: str | os.PathLike[str],
     *,
     split: Split = "val",
-    holes: Sequence[str | Holes] = (),
-    baselines: Sequence[str] = BASELINES,
-    metrics: Sequence[str] = (),
+    holes: str | Holes | Sequence[str | Holes] = (),
+    baselines: str | Sequence[str] = BASELINES,
+    metrics: str | Sequence[str] = (),
     size: int = 256,
     limit: int = 0,
     largest: float = LARGEST,
@@ -51,7 +54,7 @@ def evaluate_inpainting(
 
     Args:
         models: weights files, also upstream ones, names of bundled or fetched weights, or anything that
-            fills holes.
+            fills holes; one or several, as of the other lists.
         data: a folder of pictures, a table, ``synthetic:…``, or a frozen set of holes (``.jsonl``), which
             has its own kinds, size, seed and largest hole.
         split: train, val, test or all.
@@ -89,17 +92,28 @@ def evaluate_inpainting(
     Departs: pictures are cut from their middle instead of at random; a hole that is too large is drawn again
         instead of dropped; figures of a few pictures are left out.
     """
-    _check(metrics, size, limit, largest)
-    wanted, judges = judges_for(metrics, Path(published) if published else home())
-    methods = fillers(models, baselines, apply=apply, device=device)
+    asked = (metrics,) if isinstance(metrics, str) else tuple(metrics)
+    _check(asked, size, limit, largest)
+    wanted, judges = judges_for(asked, Path(published) if published else home())
+    methods = fillers(
+        (models,) if isinstance(models, str | os.PathLike | Filler) else models,
+        (baselines,) if isinstance(baselines, str) else baselines,
+        apply=apply,
+        device=device,
+    )
     sources = holed_pictures(
-        os.fspath(data), tuple(holes), split, size=size or None, limit=limit, largest=largest, seed=seed
+        os.fspath(data),
+        (holes,) if isinstance(holes, str | Holes) else tuple(holes),
+        split,
+        size=size or None,
+        limit=limit,
+        largest=largest,
+        seed=seed,
     )
     total = sum(len(source) for source in sources)
     watched = [one.name for one in methods if one.trained] or [methods[0].name]
     applied = "; ".join(dict.fromkeys(one.protocol for one in methods if one.trained and one.protocol))
     found: list[Comparison] = []
-    before = 0
     for source in sources:
         tally = Tally(
             source.label,
@@ -110,8 +124,8 @@ def evaluate_inpainting(
             circumstances=f"8-bit results, {source.protocol}" + (f"; networks: {applied}" if applied else ""),
             seed=seed,
         )
-        for done, (name, true, hole) in enumerate(source, before + 1):
-            filled = {one.name: _filled(one, name, true, hole) for one in methods}
+        before = sum(len(other) for other in sources[: len(found)])
+        for done, (name, true, hole, filled) in enumerate(_results(source, methods), before + 1):
             values = tally.add(name, true, hole, filled)
             if gallery is not None:
                 gallery.offer(source.label, name, true, hole, filled, values, watched=watched)
@@ -123,13 +137,20 @@ def evaluate_inpainting(
                 "give other pictures or another kind of holes"
             )
         found.append(tally.comparison())
-        before += len(source)
     return Comparison(
         tuple(figure for one in found for figure in one.figures),
         tuple(sample for one in found for sample in one.samples),
         tuple(note for source in sources for note in source.notes),
         tuple(one.name for one in methods if one.trained),
     )
+
+
+def _results(
+    source: HoledPictures, methods: Sequence[Filler]
+) -> Iterator[tuple[str, Tensor, Tensor, dict[str, Tensor]]]:
+    """Name, true picture and hole, and the picture as each method fills it."""
+    for name, true, hole in source:
+        yield name, true, hole, {one.name: _filled(one, name, true, hole) for one in methods}
 
 
 def _filled(filler: Filler, name: str, true: Tensor, hole: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ from retouch.tasks.inpaint.recipe import terms
 from retouch.tasks.inpaint.recipe.parts import Discriminator, Generator, LocalPath, Pictures, Weights
 from retouch.tasks.inpaint.recipe.validating import evaluated
 from retouch.training import Batch, Data, Engine, Evaluation, Memory, Networks, Optimiser, Recipe, Turn
-from retouch.weights import Card
+from retouch.weights import Card, load
 
 PAPER_IMAGES = 10_000_000
 """A million steps of ten pictures, as the authors' configuration has it."""
@@ -67,6 +67,7 @@ class Inpaint(Recipe):
         local: the local convolution of the blocks: conv (LaMa's), spectral, all-spectral, global.
         perceptual: the frozen network whose features are compared; auto: the best whose file is there.
         perceptual_file: its file or folder; left out: where `retouch weights list` looks.
+        start: a weights file whose generator it begins with, to go on from; left out: from nothing.
         generator: the network that fills.
         discriminator: the network that judges.
         weights: of the terms of the loss.
@@ -90,6 +91,7 @@ class Inpaint(Recipe):
     local: LocalPath = "conv"
     perceptual: Literal["auto", "ade20k", "imagenet", "vgg", "none"] = "auto"
     perceptual_file: str = ""
+    start: str = ""
     generator: Generator = field(default_factory=Generator)
     discriminator: Discriminator = field(default_factory=Discriminator)
     weights: Weights = field(default_factory=Weights)
@@ -150,6 +152,8 @@ class Inpaint(Recipe):
     def networks(self) -> dict[str, nn.Module]:
         """Make the generator and, unless its weight is 0, the discriminator."""
         made = {"generator": self.generator.build(self.local)}
+        if self.start:
+            begin(made["generator"], self.start, self.card("generator"))
         if self.weights.adversarial:
             made["discriminator"] = self.discriminator.build(critic=self.loss == "wgan-gp")
         return made
@@ -263,6 +267,31 @@ class Inpaint(Recipe):
             settings=settings,
             paper="arXiv:2109.07161",
         )
+
+
+def begin(network: nn.Module, start: str, card: Card) -> None:
+    """Give a network the weights of a file.
+
+    Args:
+        network: to be trained.
+        start: the name or the path of weights.
+        card: the network's own.
+
+    Raises:
+        WeightsError: the file cannot be read.
+        InputError: it is of another architecture, or of other sizes.
+    """
+    loaded = load(start)
+    if (loaded.card.architecture, loaded.card.sizes) != (card.architecture, card.sizes):
+        theirs, ours = (
+            ", ".join([each.architecture, *(f"{name}={value}" for name, value in each.sizes.items())])
+            for each in (loaded.card, card)
+        )
+        raise InputError(
+            f"start={start} is {theirs}, and the run trains {ours}; give the options generator.* and local of "
+            "the file"
+        )
+    network.load_state_dict(loaded.network.state_dict())
 
 
 def masked(photos: Tensor, hole: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from torch import nn
 
 from retouch.errors import InputError
 from retouch.tasks.inpaint.network import DiscriminatorNorm, Edges, FFCGenerator, PatchDiscriminator
+from retouch.tasks.inpaint.network.fourier import FFCResnetBlock
 
 LocalPath = Literal["conv", "spectral", "all-spectral", "global"]
 """What the local convolution of a block is: a convolution, a spectral transform, a spectral transform between
@@ -26,6 +27,7 @@ class Generator:
         downsampling: halvings.
         lfu: local Fourier units.
         edges: what lies beyond the picture for Fourier units: periodic as in LaMa, or mirror.
+        still: its blocks change nothing at first, with which it learns sooner to show what it is shown.
     """
 
     width: int = 64
@@ -34,6 +36,7 @@ class Generator:
     downsampling: int = 3
     lfu: bool = False
     edges: Edges = "periodic"
+    still: bool = False
 
     def sizes(self, local: LocalPath) -> dict[str, int | float | str]:
         """Give the arguments that build it.
@@ -57,7 +60,14 @@ class Generator:
         Args:
             local: how its blocks look around.
         """
-        return FFCGenerator(**self.sizes(local))  # type: ignore[arg-type]
+        network = FFCGenerator(**self.sizes(local))  # type: ignore[arg-type]
+        if self.still:
+            for block in network.model:
+                if isinstance(block, FFCResnetBlock):
+                    for norm in (block.conv2.bn_l, block.conv2.bn_g):
+                        if norm is not None:
+                            nn.init.zeros_(norm.weight)
+        return network
 
 
 @dataclass(frozen=True)

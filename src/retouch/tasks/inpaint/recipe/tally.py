@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -110,7 +109,7 @@ class Tally:
         Args:
             name: what it is called.
             true: (1, 3, H, W) in [0, 1], float32 on the CPU.
-            hole: (1, 1, H, W), 1 = hole.
+            hole: (1, 1, H, W), 1 = hole; it leaves something of the picture.
             filled: method → (1, 3, H, W).
 
         Returns:
@@ -162,8 +161,7 @@ class Tally:
         if self._judges.lpips is not None and min(true.shape[2:]) >= SMALLEST_FOR_LPIPS:
             network = self._judges.lpips
             measures["lpips"] = lambda: network(filled, true)
-        found = {name: float(measures[name]()) for name in self._chosen if name in measures}
-        return {name: value for name, value in found.items() if math.isfinite(value)}
+        return {name: float(measures[name]()) for name in self._chosen if name in measures}
 
     def _cut(self, true: Tensor, hole: Tensor, filled: dict[str, Tensor]) -> None:
         size = (true.shape[2], true.shape[3])
@@ -201,8 +199,8 @@ class Tally:
             method, self._holes, area, name, None, better, len(values), protocol, self._circumstances
         )
         if name == "seam":
-            true = [self._true_seams[index] for index in group if math.isfinite(self._true_seams[index])]
-            blank = replace(blank, ideal=sum(true) / len(true) if true else None)
+            true = [self._true_seams[index] for index in group]
+            blank = replace(blank, ideal=sum(true) / len(true))
         fewest = 1 if area == TOTAL else FEWEST_IN_BUCKET
         if len(values) < fewest:
             return replace(blank, missing=_too_few(len(values), fewest))
