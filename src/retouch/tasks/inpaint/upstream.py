@@ -112,7 +112,7 @@ def _lama_sizes(tensors: Tensors) -> Sizes | None:
     stem = _kernel(tensors, "model.1.ffc.convl2l", 7)
     halving = _numbers(r"model\.(\d{1,6})\.ffc\.", tensors)
     blocks = _numbers(r"model\.(\d{1,6})\.conv1\.ffc\.", tensors)
-    if stem is None or stem.shape[1] != 4 or len(halving) < 2 or halving != set(range(1, len(halving) + 1)):
+    if stem is None or stem.shape[1] != 4 or halving != set(range(1, len(halving) + 1)):
         return None
     last = f"model.{max(halving)}.ffc"
     near, far = (

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from itertools import product
@@ -168,9 +167,5 @@ def _tsv(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, delimiter="\t", lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows(["" if _absent(cell) else cell for cell in row] for row in rows)
+    writer.writerows(rows)
     return text.getvalue()
-
-
-def _absent(cell: object) -> bool:
-    return cell is None or (isinstance(cell, float) and not math.isfinite(cell))
