@@ -32,6 +32,7 @@ PUBLIC = [
     "Translator",
     "blend",
     "evaluate",
+    "evaluate_inpainting",
     "fill",
     "flatten",
     "inpaint",

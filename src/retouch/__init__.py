@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from retouch.tasks.blend import tile as tile
     from retouch.tasks.inpaint import Inpainter as Inpainter
     from retouch.tasks.inpaint import inpaint as inpaint
+    from retouch.tasks.inpaint.recipe.evaluating import evaluate_inpainting as evaluate_inpainting
     from retouch.tasks.translate import Translator as Translator
     from retouch.tasks.translate import translate as translate
     from retouch.tasks.translate.recipe.evaluating import evaluate as evaluate
@@ -52,6 +53,7 @@ _HOME = {
     "Translator": "retouch.tasks.translate",
     "blend": "retouch.tasks.blend",
     "evaluate": "retouch.tasks.translate.recipe.evaluating",
+    "evaluate_inpainting": "retouch.tasks.inpaint.recipe.evaluating",
     "fill": "retouch.tasks.blend",
     "flatten": "retouch.tasks.blend",
     "inpaint": "retouch.tasks.inpaint",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Callable
@@ -111,6 +112,18 @@ def test_convert_writes_the_foreign_format_back(say: Say, ours: Path, tmp_path: 
     contents = read(out)
     assert set(contents.tensors) == set(foreign(toy().state_dict()))
     assert torch.equal(contents.tensors["net_first.weight"], toy().first.weight)
+
+
+def test_convert_puts_the_tensors_where_the_project_looks(
+    say: Say, ours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrapping = dataclasses.replace(FOREIGN, wrapper="state_dict")
+    monkeypatch.setattr(catalog, "layouts", lambda: (wrapping,))
+    out = tmp_path / "best.ckpt"
+    assert say("weights", "convert", ours, "-o", out, "--to", "junyanz").code == 0
+    written = torch.load(out, weights_only=True)  # noqa: TID251 - as their program does
+    assert list(written) == ["state_dict"]
+    assert set(written["state_dict"]) == set(foreign(toy().state_dict()))
 
 
 def test_convert_does_not_replace_a_file_unasked(say: Say, theirs: Path, tmp_path: Path) -> None:

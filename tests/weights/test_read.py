@@ -162,6 +162,30 @@ def test_safetensors_of_ours_and_of_others(tmp_path: Path) -> None:
     assert theirs.options["epoch"] == "3"
 
 
+@pytest.mark.parametrize("spare", range(0, 256, 8))
+def test_a_safetensors_header_of_any_length(spare: int, tmp_path: Path) -> None:
+    # The file begins with the header's length, whose first byte may be that of a pickle, 0x80.
+    from safetensors.torch import save_file
+
+    save_file(toy().state_dict(), tmp_path / "net.safetensors", metadata={"note": "x" * spare})
+    assert read(tmp_path / "net.safetensors").format == "safetensors"
+
+
+def test_a_part_may_be_the_beginning_of_the_names(tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    flat = {f"{name}.{key}": tensor for name in "ab" for key, tensor in toy(ord(name)).state_dict().items()}
+    save_file(flat, tmp_path / "flat")
+    torch.save(flat, tmp_path / "bare")
+    torch.save({"epoch": 3, "state_dict": flat}, tmp_path / "wrapped")
+    wanted = toy(ord("b")).state_dict()
+    for name in ("flat", "bare", "wrapped"):
+        found = read(tmp_path / name, part="b").tensors
+        assert same(sorted_like(found, wanted), wanted), name
+        with pytest.raises(UnreadableWeights, match="no part 'c'"):
+            read(tmp_path / name, part="c")
+
+
 def sorted_like(state: dict[str, Tensor], order: dict[str, Tensor]) -> dict[str, Tensor]:
     """The order of safetensors is its own."""
     assert set(state) == set(order)

@@ -37,6 +37,7 @@ Usage: retouch train RECIPE --data DATA --out RUN [--OPTION VALUE …]
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "data": ("check", "holes", "make", "verify"),
+    "evaluate": ("inpaint",),
     "weights": ("list", "show", "convert", "fetch"),
 }
 """The tools that are several commands."""

@@ -110,7 +110,7 @@ def convert(
         Path, Parameter(name=["--output", "-o"], group=OUTPUT_GROUP, help="The file to write.")
     ],
     to: Annotated[
-        str, Parameter(metavar="FORMAT", help="retouch, or junyanz for pytorch-CycleGAN-and-pix2pix.")
+        str, Parameter(metavar="FORMAT", help="retouch, junyanz (pytorch-CycleGAN-and-pix2pix), cut or lama.")
     ] = "retouch",
     name: Annotated[
         str | None,
@@ -147,7 +147,8 @@ def convert(
         save(output, found.tensors, card)
     else:
         card = found.card
-        save_torch(output, _foreign(found, to, layouts))
+        tensors, wrapper = _foreign(found, to, layouts)
+        save_torch(output, tensors, wrapper=wrapper)
     facts = {"output": str(output.absolute()), "format": to, "card": dataclasses.asdict(card)}
     return Result(facts, f"{one_line(str(output))} ({card.task} {card.architecture}, format {to})")
 
@@ -199,7 +200,7 @@ def _converted_card(found: Identified, name: str | None) -> Card:
     return card if name is None else dataclasses.replace(card, name=name)
 
 
-def _foreign(found: Identified, to: str, layouts: tuple[Layout, ...]) -> dict[str, Tensor]:
+def _foreign(found: Identified, to: str, layouts: tuple[Layout, ...]) -> tuple[dict[str, Tensor], str]:
     """Write with the first layout of a format that reads its own writing back as the same network."""
     for layout in layouts:
         if layout.writes != to or layout.write is None or layout.task != found.card.task:
@@ -210,7 +211,7 @@ def _foreign(found: Identified, to: str, layouts: tuple[Layout, ...]) -> dict[st
             continue
         again = layout.recognise(tensors, {})
         if again is not None and again.architecture == found.card.architecture:
-            return tensors
+            return tensors, layout.wrapper
     raise InputError(
         f"a {found.card.task} network of the kind {found.card.architecture} has no form in the format {to}; "
         "leave --to out for a file of retouch"

@@ -89,7 +89,7 @@ def ssim(a: Tensor, b: Tensor, *, crop: int = 0, dtype: torch.dtype = torch.floa
     """
     a, b = _pair(a, b, crop, dtype)
     _check_at_least(a, WINDOW, "SSIM's window")
-    luminance, structure = _ssim_maps(a, b)
+    luminance, structure = ssim_maps(a, b)
     return (luminance * structure).mean(dim=(1, 2, 3))
 
 
@@ -129,7 +129,7 @@ def ms_ssim(
     _check_at_least(a, WINDOW * 2 ** (len(weights) - 1), f"MS-SSIM over {len(weights)} scales")
     product = torch.ones(a.shape[:2], dtype=dtype, device=a.device)
     for scale, weight in enumerate(weights):
-        luminance, structure = _ssim_maps(a, b)
+        luminance, structure = ssim_maps(a, b)
         last = scale == len(weights) - 1
         factor = (luminance * structure if last else structure).mean(dim=(2, 3))
         product = product * factor.clamp(min=0) ** weight
@@ -182,7 +182,7 @@ def _check_at_least(stack: Tensor, side: int, what: str) -> None:
         )
 
 
-def _ssim_maps(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+def ssim_maps(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     """The luminance term and the contrast-structure term of every window inside the picture."""
     maps = _blur(torch.stack((a, b, a * a, b * b, a * b)))
     mean_a, mean_b, square_a, square_b, product = maps.unbind()

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from retouch.errors import EmptyMask, SizeMismatch
-from retouch.metrics.fidelity import RADIUS, _ssim_maps, check_pair
+from retouch.metrics.fidelity import RADIUS, ssim_maps, check_pair
 
 Border = Literal["mirror", "zeros"]
 """What lies around a picture for a window that reaches beyond it."""
@@ -112,7 +112,7 @@ def similarity_map(
         InputError: A stack is not of floating-point numbers (B, C, H, W).
     """
     check_pair(a, b)
-    luminance, structure = _ssim_maps(_framed(a.to(dtype), border), _framed(b.to(dtype), border))
+    luminance, structure = ssim_maps(_framed(a.to(dtype), border), _framed(b.to(dtype), border))
     return luminance * structure
 
 

@@ -9,11 +9,12 @@ from torch import Tensor, nn
 
 
 class Average:
-    """Follow a network with an average of its weights and a copy of its buffers.
+    """Follow a network with an average of its weights and of its buffers.
 
     The pace is given in images, so that it does not depend on the batch: after ``half_life`` images
     an old weight counts half. Early on the average is taken over what there is, so that the first
-    weights, which are random, are soon forgotten.
+    weights, which are random, are soon forgotten. Statistics of batch normalisation are averaged alike: those
+    of the network as it is now belong to other weights. Counts are copied.
 
     Args:
         network: the network to follow; not changed.
@@ -37,11 +38,14 @@ class Average:
         """
         half_life = min(self.half_life, 0.05 * seen)
         keep = 0.5 ** (images / max(half_life, 1e-8))
-        mine = [item.detach() for item in self.network.parameters()]
-        theirs = [item.detach() for item in network.parameters()]
+        pairs = list(zip(self.network.parameters(), network.parameters(), strict=True))
+        for pair in zip(self.network.buffers(), network.buffers(), strict=True):
+            if pair[0].is_floating_point():
+                pairs.append(pair)  # type: ignore[arg-type]
+            else:
+                pair[0].copy_(pair[1])
+        mine, theirs = ([item.detach() for item in side] for side in zip(*pairs, strict=True))
         torch._foreach_lerp_(mine, theirs, 1.0 - keep)
-        for own, other in zip(self.network.buffers(), network.buffers(), strict=True):
-            own.copy_(other)
 
     def state_dict(self) -> dict[str, Tensor]:
         """Give the averaged weights, as the network names them."""

@@ -43,6 +43,8 @@ class Layout:
         write: ``(tensors, card)`` → the tensors under foreign names, or None when retouch does not
             write this family. It raises UnknownWeights for an architecture outside the family.
         writes: what ``retouch weights convert --to`` calls the format: ``"junyanz"``.
+        wrapper: what the written tensors lie under, where that project's program looks for them
+            in an outer dictionary: ``"state_dict"``.
     """
 
     name: str
@@ -51,3 +53,4 @@ class Layout:
     rename: Callable[[Mapping[str, Tensor], Card], dict[str, Tensor]]
     write: Callable[[Mapping[str, Tensor], Card], dict[str, Tensor]] | None = None
     writes: str = ""
+    wrapper: str = ""

@@ -115,6 +115,9 @@ def read(path: str | os.PathLike[str], *, part: str | None = None) -> Contents:
     window = _mapped(file)
     try:
         head = bytes(window.buffer[: min(512, len(window))])
+        # First of all: the length of a header may begin with any byte, that of a pickle too.
+        if head[4:9] == b"\0\0\0\0{":
+            return _safetensors(file, window, part)
         if head[:4] == b"PK\3\4":
             return _Reading(window, part).by(_Reading.zip)
         if head[:1] == b"\x80":
@@ -176,8 +179,6 @@ def _safetensors(file: Path, window: Window, part: str | None) -> Contents:
     (header,) = struct.unpack("<Q", window.part(0, 8).copied())
     if header > min(len(window) - 8, _HEADER_BYTES):
         raise Malformed(f"its header announces {header:,} bytes and the file has {len(window):,}")
-    if part is not None:
-        raise Malformed(f"it has no part {part!r}: a safetensors file holds one network")
     try:
         with safe_open(file, framework="pt") as opened:
             metadata = opened.metadata() or {}
@@ -186,6 +187,14 @@ def _safetensors(file: Path, window: Window, part: str | None) -> Contents:
         raise Malformed(f"its safetensors header is broken ({error!s:.200})") from None
     if not tensors:
         raise Malformed("it holds no tensors")
+    if part is not None:
+        tensors = {
+            name.removeprefix(f"{part}."): value
+            for name, value in tensors.items()
+            if name.startswith(f"{part}.")
+        }
+    if not tensors:
+        raise Malformed(f"it has no part {part!r}: no name of its tensors begins with it")
     text = metadata.get(cards.KEY)
     return Contents(
         tensors=bare_names(tensors),

@@ -44,12 +44,13 @@ def save(path: str | os.PathLike[str], network: State, card: Card) -> Path:
     return _written(path, lambda draft: save_file(tensors, draft, metadata=metadata))
 
 
-def save_torch(path: str | os.PathLike[str], network: State) -> Path:
+def save_torch(path: str | os.PathLike[str], network: State, *, wrapper: str = "") -> Path:
     """Write a state dict as ``torch.save`` does, for programs that read nothing else.
 
     Args:
         path: the file; one that is there is replaced. It appears complete or not at all.
         network: the network, or its state dict.
+        wrapper: the key of an outer dictionary under which the tensors are put; none when empty.
 
     Returns:
         The path.
@@ -58,7 +59,8 @@ def save_torch(path: str | os.PathLike[str], network: State) -> Path:
         WeightsError: There are no tensors, or the file cannot be written.
     """
     tensors = _plain(network)
-    return _written(path, lambda draft: torch.save(tensors, draft))
+    content = {wrapper: tensors} if wrapper else tensors
+    return _written(path, lambda draft: torch.save(content, draft))
 
 
 def _plain(network: State) -> dict[str, Tensor]:

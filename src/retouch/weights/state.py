@@ -53,7 +53,8 @@ def network_in(root: object, part: str | None = None) -> dict[str, Leaf]:
     Args:
         root: what was read from the file.
         part: names from the outside in, joined by dots, when the file holds several networks:
-            ``"G_A"``.
+            ``"G_A"``. One that begins the names of a flat state dict is a part, too:
+            ``"discriminator"``.
 
     Returns:
         Name in the state dict → tensor. Prefixes that wrappers put before every name
@@ -65,10 +66,7 @@ def network_in(root: object, part: str | None = None) -> dict[str, Leaf]:
     """
     node = root
     for name in part.split(".") if part else ():
-        children = dict(_children(node))
-        if name not in children:
-            raise Malformed(f"it has no part {part!r}; at this place it has {_some(children)}")
-        node = children[name]
+        node = _part(node, name)
     visits = Budget(MAX_VISITS)
     if not _holds_tensors(node, visits):
         raise Malformed("it holds no tensors")
@@ -129,6 +127,18 @@ def beside(root: object) -> dict[str, str]:
             if len(found) < 1000 and (item is None or isinstance(item, str | int | float)):
                 found.setdefault(key, str(item)[:1000])
     return found
+
+
+def _part(node: object, name: str) -> object:
+    children = dict(_children(node))
+    if name in children:
+        return children[name]
+    for place in (children, *(dict(_children(children[key])) for key in WRAPPERS if key in children)):
+        start = f"{name}."
+        inside = {key.removeprefix(start): child for key, child in place.items() if key.startswith(start)}
+        if inside:
+            return inside
+    raise Malformed(f"it has no part {name!r}; at this place it has {_some(children)}")
 
 
 def _unwrapped(node: object, visits: Budget) -> object:

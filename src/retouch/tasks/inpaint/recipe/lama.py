@@ -288,8 +288,8 @@ def begin(network: nn.Module, start: str, card: Card) -> None:
             for each in (loaded.card, card)
         )
         raise InputError(
-            f"start={start} is {theirs}, and the run trains {ours}; give the options generator.* and local of "
-            "the file"
+            f"start={start} is {theirs}, and the run trains {ours}; give the options generator.* and local "
+            "of the file"
         )
     network.load_state_dict(loaded.network.state_dict())
 

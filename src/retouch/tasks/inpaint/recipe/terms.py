@@ -128,11 +128,12 @@ def perceived(network: nn.Module, made: Tensor, photos: Tensor) -> Tensor:
 
     Source: Suvorov et al. 2021, equation 1; the code sums over the layers where the paper says mean.
     """
-    with torch.no_grad():
-        wanted = network(photos)
-    return torch.stack(
-        [F.mse_loss(a.float(), b.float()) for a, b in zip(network(made), wanted, strict=True)]
-    ).sum()
+    # In full precision: some of these networks count in levels of 0 to 255 inside.
+    with torch.autocast(made.device.type, enabled=False):
+        with torch.no_grad():
+            wanted = network(photos.float())
+        found = network(made.float())
+    return torch.stack([F.mse_loss(a, b) for a, b in zip(found, wanted, strict=True)]).sum()
 
 
 def waves(made: Tensor, photos: Tensor) -> Tensor:
