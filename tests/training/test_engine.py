@@ -96,6 +96,18 @@ def test_the_average_is_what_is_saved_and_follows_by_images() -> None:
     assert average.network.w.item() == pytest.approx(1.0 - 0.25 * 0.5)  # type: ignore[operator]
 
 
+def test_statistics_are_averaged_with_the_weights_they_belong_to() -> None:
+    network = torch.nn.BatchNorm2d(1)
+    average = Average(network, half_life=10.0)
+    assert network.running_mean is not None
+    network.running_mean.fill_(4.0)
+    network.num_batches_tracked.fill_(7)  # type: ignore[union-attr]
+    average.follow(network, images=20, seen=10_000)
+    state = average.state_dict()
+    assert state["running_mean"].item() == pytest.approx(0.75 * 4.0)
+    assert state["num_batches_tracked"].item() == 7
+
+
 def test_an_averaged_run_saves_the_average(tmp_path: Path) -> None:
     run = tmp_path / "run"
     training.train(line(images=40, batch=4, average=1000.0), "4", run)
