@@ -12,7 +12,7 @@ import torch
 from retouch import catalog
 from retouch.cli import main
 from retouch.cli.recipes import read_config
-from retouch.training import Recipe, changed, named
+from retouch.training import Recipe, changed, flat, named
 
 FOLDER = Path(__file__).parents[1] / "experiments"
 FILES = sorted(FOLDER.glob("*.yaml"))
@@ -54,6 +54,8 @@ def test_the_command_in_its_head_starts_it(file: Path, capsys: pytest.CaptureFix
 @every_file
 def test_its_networks_take_its_pictures_and_open_again(file: Path) -> None:
     recipe = recipe_of(file)
+    if "start" in flat(recipe):
+        recipe = changed(recipe, {"start": ""})  # the weights of another run
     builders: dict[str, Callable[..., torch.nn.Module]] = {
         item.name: item.build for item in catalog.architectures()
     }
@@ -65,7 +67,7 @@ def test_its_networks_take_its_pictures_and_open_again(file: Path) -> None:
             assert shapes(again) == shapes(trained[product])
             size = card.settings["trained_size"]
             assert isinstance(size, int)
-            channels = card.sizes.get("input_channels", 3)
+            channels = card.sizes.get("input_channels", 4 if card.task == "inpaint" else 3)
             assert isinstance(channels, int)
             made = trained[product](torch.zeros(recipe.engine.batch, channels, size, size))
             assert made.shape[2:] == (size, size)
@@ -85,6 +87,6 @@ def test_the_paper_s_comparisons_differ_in_one_thing() -> None:
     whole, bare = (read_config(FOLDER / f"camvid-{name}.yaml")[0] for name in ("l1-cgan", "l1"))
     assert bare == whole | {"game.weight": 0.0}
     assert read_config(FOLDER / "camvid-cgan.yaml")[0] == whole | {"l1": 0.0}
-    flat = read_config(FOLDER / "camvid-fcn-l1-cgan.yaml")[0]
-    assert flat == whole | {"generator.kind": "fcn", "generator.depth": 7}, "the U-Net's own depth"
-    assert read_config(FOLDER / "camvid-fcn-l1.yaml")[0] == flat | {"game.weight": 0.0}
+    flattened = read_config(FOLDER / "camvid-fcn-l1-cgan.yaml")[0]
+    assert flattened == whole | {"generator.kind": "fcn", "generator.depth": 7}, "the U-Net's own depth"
+    assert read_config(FOLDER / "camvid-fcn-l1.yaml")[0] == flattened | {"game.weight": 0.0}

@@ -109,6 +109,11 @@ EDITS: tuple[Edit, ...] = (
     Edit("tile", "blend", "Make a picture that repeats without a visible seam."),
     Edit("fill", "blend", "Fill a hole with the smoothest surface through its rim."),
     Edit(
+        "inpaint",
+        "inpaint",
+        "Take something out of a photo and fill the hole with what could be behind it.",
+    ),
+    Edit(
         "translate",
         "translate",
         "Translate a photo into another kind of picture, as a network was trained to.",

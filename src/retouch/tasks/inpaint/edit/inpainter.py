@@ -28,6 +28,7 @@ _MOST_STEPS = 1000
 class Inpainter:
     """A network that is ready to fill holes in many photos, from any number of threads.
 
+    >>> import numpy as np
     >>> photo = np.zeros((10, 12, 3), np.float32)
     >>> hole = np.eye(10, 12, dtype=bool)
     >>> Inpainter.load("model.safetensors")(photo, hole).size  # doctest: +SKIP
