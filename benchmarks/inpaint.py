@@ -19,7 +19,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
@@ -60,10 +60,8 @@ def main() -> None:
 
 def scene(part: float = PART) -> tuple[Picture, Mask]:
     """A photo of 12 megapixels, and a round hole of so large a part of it."""
-    small = Picture.of(samples.read("coffee.jpg")).pixels
-    rows, columns = (
-        np.linspace(0, side - 1, wanted) for side, wanted in zip(small.shape, SIZE, strict=False)
-    )
+    small = samples.open("coffee.jpg").pixels
+    rows, columns = (np.linspace(0, small.shape[axis] - 1, SIZE[axis]) for axis in (0, 1))
     large = small[rows.round().astype(int)][:, columns.round().astype(int)]
     grain = np.random.default_rng(0).normal(0, 2 / 255, (*SIZE, 1)).astype(np.float32)
     photo = Picture.of((np.clip(large + grain, 0, 1) * 255).round().astype(np.uint8))
@@ -150,7 +148,7 @@ def network_figures(rounds: int) -> dict[str, object]:
     return found
 
 
-def in_turns(ways: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+def in_turns(ways: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
     """Time each, in turns, the first of a round changing; a first call of each is not counted."""
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     names = list(ways)

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from retouch.errors import EmptyMask, SizeMismatch
-from retouch.metrics.fidelity import RADIUS, ssim_maps, check_pair
+from retouch.metrics.fidelity import RADIUS, check_pair, ssim_maps
 
 Border = Literal["mirror", "zeros"]
 """What lies around a picture for a window that reaches beyond it."""

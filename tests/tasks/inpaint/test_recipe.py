@@ -173,6 +173,7 @@ def test_still_blocks_change_nothing_at_first() -> None:
     with torch.no_grad():
         for block in network.model[network.stem : network.stem + 2]:
             for before, after in zip(features, block(features), strict=True):
+                assert before is not None
                 assert torch.equal(before, after)
 
 

@@ -298,7 +298,9 @@ def _first_five(names: Iterable[str]) -> str:
 
 
 def _layout(name: str, architecture: str) -> Layout:
-    return Layout(name, TASK, _recognising(architecture), _renaming, _writing(architecture), LAMA, "state_dict")
+    return Layout(
+        name, TASK, _recognising(architecture), _renaming, _writing(architecture), LAMA, "state_dict"
+    )
 
 
 LAYOUTS: tuple[Layout, ...] = (
