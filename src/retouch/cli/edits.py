@@ -107,4 +107,5 @@ def _result(edited: Picture, output: Path, seconds: float) -> Result:
     notes = [f"{edited.width}×{edited.height} pixels", f"{seconds:.2f} s"]
     if "residual" in report:
         notes.append(f"residual {report['residual']:.1e}")
-    return Result(facts, f"{one_line(str(output))} ({', '.join(notes)})")
+    text = f"{one_line(str(output))} ({', '.join(notes)})"
+    return Result(facts, f"{text}\nnote: {report['note']}" if "note" in report else text)

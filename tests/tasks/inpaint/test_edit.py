@@ -215,6 +215,15 @@ def test_the_report() -> None:
     assert float(found.report["budget"]) > 0.025
 
 
+def test_a_mask_that_is_not_black_and_white_is_told() -> None:
+    smooth = np.zeros((40, 50), np.uint8)
+    smooth[10:20, 10:30] = np.linspace(100, 255, 20).astype(np.uint8)
+    found = inpaint(np.full((40, 50, 3), 0.5, np.float32), smooth, model="membrane")
+    assert "cut at half" in str(found.report["note"])
+    clean = inpaint(np.full((40, 50, 3), 0.5, np.float32), smooth > 0, model="membrane")
+    assert "note" not in clean.report
+
+
 def test_many_edits_lose_nothing() -> None:
     start = Picture.of(photo(90, 90))
     touched = np.zeros((90, 90), bool)

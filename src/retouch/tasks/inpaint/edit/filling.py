@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -102,6 +102,7 @@ def filled(
         raise UnknownName("seam", seam, get_args(Seam))
     picture = Picture.of(photo)
     region = Mask.of(mask, picture.size)
+    note = {} if region.hygiene is None else {"note": region.hygiene}
     if not region.inside.any():
         raise EmptyMask("the mask selects no pixel; mark at least one pixel to fill")
     if seam == "feather":
@@ -113,7 +114,7 @@ def filled(
     budget = way.budget
     while True:
         try:
-            return _attempted(picture, region.inside, fade, way, budget, seam, progress)
+            return _attempted(picture, region.inside, fade, way, budget, seam, note, progress)
         except Exception as error:
             if not memory.is_shortage(error):
                 raise
@@ -134,6 +135,7 @@ def _attempted(
     way: Way,
     budget: float,
     seam: Seam,
+    note: Mapping[str, str],
     progress: ProgressCallback | None,
 ) -> Picture:
     blend = _poisson if way.own_colours and seam == "poisson" else _plain
@@ -150,6 +152,7 @@ def _attempted(
         "pieces": len(pieces),
         "levels": max(piece.levels for piece in pieces),
         **tally.report(),
+        **note,
     }
     if not math.isinf(budget):
         report["budget"] = round(budget / 1e6, 3)
