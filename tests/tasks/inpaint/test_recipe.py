@@ -157,6 +157,7 @@ def test_a_run_leaves_weights_that_load_and_resumes_bit_for_bit(tmp_path: Path) 
     whole, halves = (weights.load(tmp_path / name / "last.safetensors") for name in ("whole", "halves"))
     assert whole.card.architecture == "lama"
     assert whole.card.settings["trained_size"] == 32
+    assert whole.card.settings["perceptual"] == "none"
     for key, value in whole.network.state_dict().items():
         assert torch.equal(value, halves.network.state_dict()[key]), key
     found = whole.network(torch.rand(1, 4, 32, 40))
@@ -188,6 +189,14 @@ def test_a_run_begins_with_the_weights_of_another(tmp_path: Path) -> None:
         toy(start=str(file), generator__width=8).networks()
     with pytest.raises(WeightsError, match="nowhere"):
         toy(start=str(tmp_path / "nowhere.safetensors")).networks()
+
+
+def test_the_card_names_the_network_that_looked_on(tmp_path: Path) -> None:
+    (tmp_path / "5SE.pth").touch()
+    found = toy(perceptual="auto", perceptual_file=str(tmp_path)).card("generator")
+    assert found.settings["perceptual"] == "5SE.pth"
+    blind = toy(perceptual="auto", perceptual_file=str(tmp_path), weights__perceptual=0.0)
+    assert blind.card("generator").settings["perceptual"] == "none"
 
 
 def test_a_rarer_slope_weighs_as_much_more() -> None:

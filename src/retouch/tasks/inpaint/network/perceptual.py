@@ -59,24 +59,44 @@ def find_perceptual(choice: Choice, place: str | os.PathLike[str] | None = None)
         WeightsError: The one that was named is not there; the message says where to put it.
         UnknownWeights: The file holds another network.
     """
+    file = perceptual_file(choice, place)
+    if file is None:
+        return None
+    found = read_perceptual(file)
+    if choice not in ("auto", found.kind):
+        raise UnknownWeights(
+            f"{file!s:.200} holds the perceptual network {found.description}, which is {found.kind!r}, "
+            f"and {choice!r} was asked for; ask for {found.kind!r}, or give another file"
+        )
+    return found
+
+
+def perceptual_file(choice: Choice, place: str | os.PathLike[str] | None = None) -> Path | None:
+    """Say which file :func:`find_perceptual` would read.
+
+    Args:
+        choice: as there.
+        place: as there.
+
+    Returns:
+        The file, which need not be there when ``place`` names it; None for no network.
+
+    Raises:
+        UnknownName: There is no such choice.
+        WeightsError: The one that was named is not there; the message says where to put it.
+    """
     if choice not in get_args(Choice):
         raise UnknownName("perceptual network", choice, get_args(Choice))
     if choice == "none":
         return None
     folder = home() if place is None else Path(place)
     if place is not None and not folder.is_dir():
-        found = read_perceptual(folder)
-        if choice not in ("auto", found.kind):
-            raise UnknownWeights(
-                f"{folder!s:.200} holds the perceptual network {found.description}, which is {found.kind!r}, "
-                f"and {choice!r} was asked for; ask for {found.kind!r}, or give another file"
-            )
-        return found
+        return folder
     wanted: Iterable[Kind] = FILES if choice == "auto" else (choice,)
     for kind in wanted:
         for pattern in FILES[kind]:
             for file in sorted(folder.glob(pattern)):
-                return read_perceptual(file)
+                return file
     if choice == "auto":
         return None
     raise WeightsError(

@@ -15,7 +15,7 @@ from retouch.data import holes
 from retouch.errors import InputError
 from retouch.losses import gradient_penalty
 from retouch.tasks.inpaint.network.features import Perceptual
-from retouch.tasks.inpaint.network.perceptual import find_perceptual
+from retouch.tasks.inpaint.network.perceptual import find_perceptual, perceptual_file
 from retouch.tasks.inpaint.recipe import terms
 from retouch.tasks.inpaint.recipe.parts import Discriminator, Generator, LocalPath, Pictures, Weights
 from retouch.tasks.inpaint.recipe.validating import evaluated
@@ -248,6 +248,11 @@ class Inpaint(Recipe):
 
         return evaluated(fill, data.ordered(1), f"holes {self.masks}")
 
+    def _perceptual(self) -> str:
+        """Name the file of the perceptual network, for the record."""
+        file = perceptual_file(self.perceptual, self.perceptual_file or None)
+        return file.name if file is not None and self.weights.perceptual else "none"
+
     def card(self, product: str) -> Card:
         """Describe the generator."""
         del product
@@ -255,7 +260,7 @@ class Inpaint(Recipe):
             "trained_size": self.pictures.size,
             "masks": self.masks,
             "loss": self.loss,
-            "perceptual": self.perceptual if self.weights.perceptual else "none",
+            "perceptual": self._perceptual(),
         }
         return Card(
             name=self.name,
