@@ -142,9 +142,10 @@ def engine_table() -> str:
 
 
 def differences_table() -> str:
-    """Options whose defaults are not pix2pix's, and those that pix2pix has not."""
-    usual = flat(named(catalog.recipes(), "pix2pix")())
-    others = [item for item in catalog.recipes() if item.name != "pix2pix"]
+    """Of the recipes for translation: options whose defaults are not pix2pix's, and those that it has not."""
+    first = named(catalog.recipes(), "pix2pix")
+    usual = flat(first())
+    others = [item for item in catalog.recipes() if item.task == first.task and item.name != first.name]
     rows = ["| recipe | option | default | |", "|---|---|---|---|"]
     for recipe in others:
         rows += [
@@ -214,6 +215,7 @@ _TABLES: dict[str, Callable[[], str]] = {
     "recipes": recipes_table,
     "presets": presets_table,
     "pix2pix": lambda: recipe_table("pix2pix"),
+    "train-inpaint": lambda: recipe_table("inpaint"),
     "engine": engine_table,
     "differences": differences_table,
     "limits": limits_table,

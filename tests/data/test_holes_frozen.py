@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +144,8 @@ def test_what_differs_is_found(pictures: Path, tmp_path: Path) -> None:
     assert found
     assert (found.changed, found.missing) == (("001.png",), ("003.png",))
     assert found.redrawn == ("000.png thin 0",)
+    with pytest.raises(DataError, match=r"001\.png has changed since its holes were frozen"):
+        holes.read_manifest(file)[2].image()
     with pytest.raises(DataError, match=r"hole thin\(largest=0.5\) of 000.png comes out different"):
         holes.read_manifest(file)[0].hole()
 
@@ -233,6 +237,7 @@ def test_a_line_is_an_item(tmp_path: Path) -> None:
                 ({"picture": "a/../../b.png"}, "leads out of the folder"),
                 ({"picture": "..\\b.png"}, "leads out of the folder"),
                 ({"picture": "a\0.png"}, "leads out of the folder"),
+                ({"picture": "\\\\server\\b.png"}, "leads out of the folder"),
             )
         ),
     ],
@@ -241,6 +246,29 @@ def test_a_damaged_file_is_refused(text: str, words: str, tmp_path: Path) -> Non
     (tmp_path / "set.jsonl").write_bytes(text.encode("latin-1"))
     with pytest.raises(DataError, match=words):
         holes.read_manifest(tmp_path / "set.jsonl")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the names of files are bytes on Linux alone")
+@pytest.mark.parametrize("name", [b"\xff\xfe.png", b"a\\b.png", "größe.png".encode()])
+def test_any_name_of_a_picture_is_frozen(name: bytes, tmp_path: Path) -> None:
+    write(tmp_path / "plain.png", noise(1, 40, 48))
+    (tmp_path / "plain.png").rename(tmp_path / os.fsdecode(name))
+    file = tmp_path / "set.jsonl"
+    made = holes.freeze(tmp_path, ["thin"], size=32)
+    holes.write_manifest(made, file)
+    found = holes.read_manifest(file)
+    assert [item.picture for item in found] == [os.fsdecode(name)]
+    assert not found.verify()
+    assert found[0].image().shape == (3, 32, 32)
+
+
+@pytest.mark.parametrize(
+    ("folder", "picture"), [("a\0b", "1.png"), (".", "\ud800.png"), ("\ud800", "1.png"), ("/dev", "zero")]
+)
+def test_a_picture_that_is_no_file_is_missing(folder: str, picture: str, tmp_path: Path) -> None:
+    head = json.loads(HEAD) | {"folder": folder}
+    (tmp_path / "set.jsonl").write_text(f"{json.dumps(head)}\n{json.dumps(GOOD | {'picture': picture})}\n")
+    assert holes.read_manifest(tmp_path / "set.jsonl").verify().missing == (picture,)
 
 
 def test_a_missing_file_is_said(tmp_path: Path) -> None:

@@ -118,6 +118,8 @@ def test_a_folder_can_follow_a_colon(tmp_path: Path, monkeypatch: pytest.MonkeyP
         ("thin(largest=0)", InputError, "above 0 and below 1"),
         ("thin(largest=2)", InputError, "above 0 and below 1"),
         ("mix()", InputError, "no holes are named"),
+        ("mix(" * 21 + "thin" + ")" * 21, InputError, "nested more than 20 deep"),
+        ("(" * 100_000, InputError, "nested more than 20 deep"),
         ("mix(area=0.2)", UnknownName, "did you mean largest"),
         ("evenly(thin,area=0.5..0.1)", InputError, "must be low..high, from 0 to 1"),
         ("evenly(thin,area=0.1)", InputError, "must be low..high"),

@@ -174,7 +174,7 @@ def _write(folder: Path, comparison: Comparison, gallery: Gallery) -> list[Path]
         folder.mkdir(exist_ok=True)
         for name, text in texts.items():
             draft = folder / f"{name}.part"
-            draft.write_text(text, encoding="utf-8")
+            draft.write_text(text, encoding="utf-8", errors="backslashreplace")  # names of files
             draft.replace(folder / name)
     except OSError as error:
         raise UnwritablePicture(

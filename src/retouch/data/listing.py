@@ -128,7 +128,7 @@ def fingerprint(pictures: Iterable[tuple[str, Part]]) -> str:
         The sha256 over names and sizes in bytes, in hexadecimal.
     """
     lines = (f"{name}\t{part.part}\t{part.origin.weight}\n" for name, part in pictures)
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    return hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()
 
 
 def _divided(items: Mapping[str, T], split: Split) -> dict[str, T]:
@@ -138,7 +138,7 @@ def _divided(items: Mapping[str, T], split: Split) -> dict[str, T]:
     """
     if len(items) < 2:
         return dict(items)
-    ranked = sorted(items, key=lambda name: hashlib.sha256(name.encode()).digest())
+    ranked = sorted(items, key=lambda name: hashlib.sha256(name.encode(errors="surrogateescape")).digest())
     chosen = set(ranked[: -(-len(items) // HELD_OUT)])
     return {name: item for name, item in items.items() if (name in chosen) == (split == "val")}
 

@@ -190,9 +190,9 @@ def test_pooled_keeps_what_is_selected_in_part(height: int, width: int, block: i
 @given(st.integers(1, 5000), st.sampled_from([2, 4, 8, 16]))
 def test_quick_sides(least: int, multiple: int) -> None:
     side = quick_side(least, multiple)
-    assert side >= max(least, 16)
+    assert side >= max(least, 16, 2 * multiple)
     assert side % multiple == 0
-    assert side <= max(least * 1.3 + multiple, 24, multiple)
+    assert side <= max(least * 1.3 + multiple, 24, 2 * multiple)
     rest = side // multiple
     for factor in (2, 3, 5, 7):
         while rest % factor == 0:

@@ -20,6 +20,7 @@ from retouch.image import Box, Mask, Picture, Region
 from retouch.progress import Progress
 from retouch.tasks.inpaint import Inpainter, inpaint
 from retouch.tasks.inpaint.edit.filling import FEATHER
+from retouch.tasks.inpaint.network import FFCGenerator
 from retouch.weights import Loaded, save
 from tests.tasks.inpaint.painters import Painter, card, inpainter, network
 
@@ -370,6 +371,16 @@ def test_by_the_path_of_a_file(tmp_path: Path) -> None:
     assert np.array_equal(found.samples, TINY(photo(), hole()).samples)
     assert events[0] == "loading the model"
     assert Inpainter.load(path).card == card()
+
+
+@pytest.mark.parametrize("size", [(1, 2), (16, 16), (17, 40)])
+def test_a_network_of_more_halvings(size: tuple[int, int]) -> None:
+    sizes = {"width": 2, "blocks": 1, "downsampling": 4}
+    deep = Loaded(card(sizes=sizes, multiple=16), FFCGenerator(**sizes).eval(), Path("deep"))
+    mask = np.zeros(size, bool)
+    mask[0, 0] = True
+    found = Inpainter(deep)(photo(*size), mask)
+    assert np.array_equal(found.samples[~mask], photo(*size)[~mask])
 
 
 def test_what_is_refused() -> None:

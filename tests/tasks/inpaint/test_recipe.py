@@ -18,6 +18,7 @@ from retouch.tasks.inpaint.recipe.parts import Discriminator, Generator, Picture
 from retouch.training.distributed import Group
 from retouch.training.options import changed, flat
 from retouch.training.step import Stepper
+from retouch.weights import Card
 
 ALONE = Group(0, 1, torch.device("cpu"))
 TOY: dict[str, object] = {
@@ -185,6 +186,9 @@ def test_a_run_begins_with_the_weights_of_another(tmp_path: Path) -> None:
     begun = toy(start=str(file)).networks()["generator"]
     for key, value in made.state_dict().items():
         assert torch.equal(value, begun.state_dict()[key])
+    bare = Card(name="upstream", task="inpaint", architecture="lama", sizes={"width": 4, "blocks": 1})
+    begun = toy(start=str(weights.save(tmp_path / "bare.safetensors", made, bare))).networks()["generator"]
+    assert torch.equal(begun.state_dict()["model.1.bn_l.bias"], made.state_dict()["model.1.bn_l.bias"])
     with pytest.raises(InputError, match=r"width=4.*width=8"):
         toy(start=str(file), generator__width=8).networks()
     with pytest.raises(WeightsError, match="nowhere"):

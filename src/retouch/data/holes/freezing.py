@@ -88,7 +88,9 @@ def freeze(
 def _frozen(
     path: Path, name: str, sha256: str, size: Size, kind: str, holes: Holes, seed: int, variant: int
 ) -> Item:
-    own = int.from_bytes(hashlib.sha256(f"{kind}\n{name}".encode()).digest()[:8])
+    # A name that is not UTF-8 has its own bytes.
+    known = f"{kind}\n{name}".encode(errors="surrogateescape")
+    own = int.from_bytes(hashlib.sha256(known).digest()[:8])
     # 53 bits, which every reader of JSON keeps.
     drawn = mixed(seed, variant, own) >> 11
     try:

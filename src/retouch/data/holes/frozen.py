@@ -82,8 +82,13 @@ class Item:
             float32 (3, H, W) in [0, 1].
 
         Raises:
-            DataError: the file cannot be read.
+            DataError: the file cannot be read, or is not the one that was frozen.
         """
+        if file_sha256(self.path) != self.sha256:
+            raise DataError(
+                f"{self.path!s:.200} has changed since its holes were frozen, so that figures would not "
+                "compare; put the old picture back, or freeze holes again with `retouch data holes`"
+            )
         planes = PictureFile(self.path, 0).parts((WHOLE,), None)[WHOLE]
         framing = Framing.of(self.size, None, resize="cover")
         stored = framing.stored((int(planes.shape[1]), int(planes.shape[2])))
@@ -214,6 +219,11 @@ def file_sha256(path: Path) -> str:
     Raises:
         DataError: it cannot be read.
     """
+    # A device or a pipe would be read without end.
+    if not path.is_file():
+        raise DataError(
+            f"{path!s:.200} cannot be read (there is no such file); check the folder of the pictures"
+        )
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

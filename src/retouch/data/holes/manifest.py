@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from retouch.data.holes.frozen import Item, Manifest
@@ -50,7 +50,8 @@ def write_manifest(manifest: Manifest, path: str | Path, *, overwrite: bool = Fa
     head = {"format": FORMAT, "version": VERSION, "folder": folder, **manifest.facts}
     draft = path.with_name(f"{path.name}.part")
     try:
-        with draft.open("w", encoding="utf-8", newline="\n") as file:
+        # Names that are not UTF-8 are written with JSON's own escapes, which look like Python's.
+        with draft.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
             for line in (head, *map(_line, manifest)):
                 file.write(json.dumps(line, ensure_ascii=False) + "\n")
         draft.replace(path)
@@ -130,11 +131,21 @@ def _item(where: str, folder: Path, line: dict[str, Any]) -> Item:
     ):
         raise DataError(f"{where}: size is {size!r:.60} but must be [height, width] in pixels; make it again")
     inside = PurePosixPath(line["picture"])
-    if inside.is_absolute() or ".." in inside.parts or "\\" in line["picture"] or "\0" in line["picture"]:
+    if _leads_out(line["picture"]):
         raise DataError(
             f"{where}: {line['picture']!r:.100} leads out of the folder of the pictures; make it again"
         )
     return Item(folder / inside, size=(size[0], size[1]), **{name: line[name] for name in _FIELDS})
+
+
+def _leads_out(name: str) -> bool:
+    """Whether a name may be that of something outside a folder, on any system."""
+    both = PurePosixPath(name), PureWindowsPath(name)
+    return (
+        "\0" in name
+        or any(place.is_absolute() or ".." in place.parts for place in both)
+        or bool(PurePath(name).drive)
+    )
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:

@@ -23,6 +23,9 @@ KINDS: Mapping[str, type[Kind]] = {
 NAMES = (*PRESETS, *KINDS, "mix", "evenly")
 """What a term of a spec can begin with."""
 
+DEEPEST = 20
+"""Parentheses that may stand in one another."""
+
 Arguments = dict[str, str]
 
 
@@ -83,6 +86,10 @@ def split(spec: str) -> list[str]:
             depth += 1 if sign == "(" else -1
             if depth < 0:
                 break
+            if depth > DEEPEST:
+                raise InputError(
+                    f"holes {spec:.60} … are nested more than {DEEPEST} deep; write them as one mixture"
+                )
         elif sign == "," and not depth:
             terms.append(spec[begin:place].strip())
             begin = place + 1

@@ -10,23 +10,24 @@ from numpy.typing import NDArray
 from retouch.image import Box
 
 _QUICK = (2, 3, 5, 7)  # the prime factors for which Fourier transforms have fast steps
+_SMALLEST = 16  # pixels of the smallest crop
 
 
-def quick_side(least: int, multiple: int = 8, smallest: int = 16) -> int:
+def quick_side(least: int, multiple: int = 8) -> int:
     """Choose the side of a crop.
 
     Args:
         least: pixels it must have.
         multiple: pixels it must be a multiple of; the network transforms maps so many times smaller.
-        smallest: pixels of the smallest crop that the network takes.
 
     Returns:
-        The next side that is large enough and whose map has no prime factor above 7.
+        The next side that is large enough, at least 16 pixels and two of the smallest map, which is as
+        few as can be mirrored, and whose map has no prime factor above 7.
 
     >>> [quick_side(least) for least in (1, 17, 88, 89)]
     [16, 24, 96, 96]
     """
-    side = math.ceil(max(least, smallest) / multiple)
+    side = math.ceil(max(least, _SMALLEST, 2 * multiple) / multiple)
     while not _is_quick(side):
         side += 1
     return side * multiple

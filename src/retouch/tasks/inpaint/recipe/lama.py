@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
@@ -14,6 +15,7 @@ from retouch import data as pictures_of
 from retouch.data import holes
 from retouch.errors import InputError
 from retouch.losses import gradient_penalty
+from retouch.tasks.inpaint.network import FFCGenerator
 from retouch.tasks.inpaint.network.features import Perceptual
 from retouch.tasks.inpaint.network.perceptual import find_perceptual, perceptual_file
 from retouch.tasks.inpaint.recipe import terms
@@ -287,10 +289,12 @@ def begin(network: nn.Module, start: str, card: Card) -> None:
         InputError: it is of another architecture, or of other sizes.
     """
     loaded = load(start)
-    if (loaded.card.architecture, loaded.card.sizes) != (card.architecture, card.sizes):
+    usual = {name: item.default for name, item in inspect.signature(FFCGenerator).parameters.items()}
+    cards = (loaded.card, card)
+    if loaded.card.architecture != card.architecture or usual | loaded.card.sizes != usual | card.sizes:
         theirs, ours = (
             ", ".join([each.architecture, *(f"{name}={value}" for name, value in each.sizes.items())])
-            for each in (loaded.card, card)
+            for each in cards
         )
         raise InputError(
             f"start={start} is {theirs}, and the run trains {ours}; give the options generator.* and local "
