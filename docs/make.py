@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import json
 import re
@@ -180,10 +181,12 @@ def published_table() -> str:
     return "\n".join(rows)
 
 
-def measured_table() -> str:
-    """The quality of the published runs, as experiments/README.md has it."""
+def measured_table(*, inpainting: bool) -> str:
+    """The quality of the published runs of a task, as experiments/README.md has it."""
     text = (DOCS.parent / "experiments" / "README.md").read_text(encoding="utf-8")
-    return text[text.index("## ") :].replace("## ", "### ").strip()
+    sections = text.split("\n## ")[1:]
+    chosen = [each for each in sections if each.startswith("Inpainting") == inpainting]
+    return "\n\n".join(f"### {each.strip()}" for each in chosen)
 
 
 def training_table() -> str:
@@ -209,6 +212,31 @@ def training_table() -> str:
     return "\n".join(rows)
 
 
+def filling_table() -> str:
+    """Filling a hole beside the same network over the whole photo, and beside its plain layout."""
+    path = RESULTS / "inpaint.json"
+    if not path.is_file():
+        return "Not measured yet: `python benchmarks/inpaint.py`."
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    photo, network, machine = kept["photo"], kept["network"], kept["machine"]
+    rows = ["| 12-megapixel photo, one hole of 3 % | s (IQR) |", "|---|---:|"]
+    rows += [
+        f"| {name} | {row['median_s']:.2f} ({row['iqr_s']:.2f}) |" for name, row in photo["rows"].items()
+    ]
+    rows += ["", "| the network alone, 512 px | s (IQR) | times as fast |", "|---|---:|---:|"]
+    for name, row in network["rows"].items():
+        times = network.get(f"times_{name}", 1.0)
+        rows.append(f"| {name} | {row['median_s']:.3f} ({row['iqr_s']:.3f}) | {times:.2f} |")
+    rows.append(
+        f"\nMemory beyond the photo {photo['gigabytes_beyond']:.2f} GB, over the whole photo "
+        f"{photo['gigabytes_beyond_whole']:.2f} GB. `plain` is LaMa's layout, eager, float32; `float32` "
+        f"differs from it by at most {network['largest_difference']:.0e}, `bfloat16` is at "
+        f"{network['bfloat16_db']:.1f} dB of it. {kept['model']}, {kept['when']}, {kept['commit'][:9]}; "
+        f"{machine['cores']} cores of {machine['processor']}."
+    )
+    return "\n".join(rows)
+
+
 _TABLES: dict[str, Callable[[], str]] = {
     "opencv": opencv_table,
     "fpie": fpie_table,
@@ -221,8 +249,10 @@ _TABLES: dict[str, Callable[[], str]] = {
     "limits": limits_table,
     "card": card_table,
     "published": published_table,
-    "measured": measured_table,
+    "measured": functools.partial(measured_table, inpainting=False),
+    "measured-inpaint": functools.partial(measured_table, inpainting=True),
     "training": training_table,
+    "filling": filling_table,
 }
 
 

@@ -107,7 +107,7 @@ def network_fill(network: nn.Module, card: Card) -> Fill:
         height, width = picture.shape[1:]
         shown = torch.cat((picture * (1 - hole), hole))[None]
         for axis, length in ((2, height), (3, width)):
-            shown = _mirrored(shown, axis, -(-max(length, SMALLEST) // multiple) * multiple)
+            shown = _mirrored(shown, axis, -(-max(length, SMALLEST, 2 * multiple) // multiple) * multiple)
         with torch.inference_mode(), torch.autocast(device.type, enabled=False):
             made: Tensor = network(shown.to(device))
         return made[0, :, :height, :width].float().cpu()

@@ -172,7 +172,9 @@ class Gallery:
             articles = [_article(folder, number, case) for number, case in enumerate(cases)]
             page = folder / PAGE
             page.write_text(
-                _TEMPLATE.substitute(measure=cases[0].measure, cases="\n".join(articles)), encoding="utf-8"
+                _TEMPLATE.substitute(measure=cases[0].measure, cases="\n".join(articles)),
+                encoding="utf-8",
+                errors="backslashreplace",  # names of files
             )
             sheets = []
             for number, holes in enumerate(dict.fromkeys(case.holes for case in cases)):

@@ -107,6 +107,12 @@ class Inpaint(Recipe):
     def __post_init__(self) -> None:
         """Refuse what contradicts itself."""
         holes.parse(self.masks)
+        step = 2**self.generator.downsampling
+        if self.pictures.size % step or self.pictures.size < 2 * step:
+            raise InputError(
+                f"pictures.size is {self.pictures.size}, and a generator with {self.generator.downsampling} "
+                f"halvings takes multiples of {step} from {2 * step}; give such a size, or fewer halvings"
+            )
         if self.images < 1:
             raise InputError(f"images is {self.images}; it must be at least 1")
         if self.loss == "wgan-gp" and self.discriminator.norm == "batch":

@@ -26,7 +26,7 @@ def evaluated(fill: Fill, batches: Iterator[Batch], circumstances: str) -> Evalu
 
     Args:
         fill: the network.
-        batches: of ``image`` and ``hole``, whose pictures need not be of one size.
+        batches: of ``image`` and ``hole``, all of one size.
         circumstances: what the protocol says of the holes.
 
     Returns:
