@@ -359,9 +359,27 @@ def test_methods_without_a_network(method: str, seam: Any) -> None:
 
 
 def test_only_what_an_option_is_for() -> None:
-    for options in ({"refine": 15}, {"budget": 1.0}):
+    given: tuple[dict[str, Any], ...] = (
+        {"refine": 15},
+        {"budget": 1.0},
+        {"device": "cuda"},
+        {"precision": "bfloat16"},
+    )
+    for options in given:
         with pytest.raises(InputError, match="telea has no network"):
             inpaint(photo(), hole(), model="telea", **options)
+
+
+@pytest.mark.parametrize(("said", "trust"), [(None, 1.0), (0.5, 0.5), (3, 1.0), (-1, 0.0), ("much", 1.0)])
+def test_a_card_says_how_far_its_shapes_are_believed(said: object, trust: float) -> None:
+    settings = {"trained_size": 64} | ({} if said is None else {"trust": said})
+    made = Inpainter(Loaded(card(settings=settings), network().eval(), Path("tiny")))
+    plain = Inpainter(
+        Loaded(card(settings={"trained_size": 64, "trust": trust}), network().eval(), Path("tiny"))
+    )
+    assert np.array_equal(made(photo(), hole()).samples, plain(photo(), hole()).samples)
+    whole = Inpainter(Loaded(card(settings={"trained_size": 64}), network().eval(), Path("tiny")))
+    assert (trust == 1.0) == np.array_equal(made(photo(), hole()).samples, whole(photo(), hole()).samples)
 
 
 def test_by_the_path_of_a_file(tmp_path: Path) -> None:
@@ -375,7 +393,7 @@ def test_by_the_path_of_a_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", [(1, 2), (16, 16), (17, 40)])
 def test_a_network_of_more_halvings(size: tuple[int, int]) -> None:
-    sizes = {"width": 2, "blocks": 1, "downsampling": 4}
+    sizes: dict[str, Any] = {"width": 2, "blocks": 1, "downsampling": 4}
     deep = Loaded(card(sizes=sizes, multiple=16), FFCGenerator(**sizes).eval(), Path("deep"))
     mask = np.zeros(size, bool)
     mask[0, 0] = True

@@ -110,6 +110,7 @@ def test_presets_are_options(preset: str) -> None:
     [
         (lambda: toy(loss="wgan-gp", discriminator__norm="batch"), InputError, "Wasserstein"),
         (lambda: toy(discriminator__every=2), InputError, "wgan-gp"),
+        (lambda: toy(loss="hinge", discriminator__slope_every=2), InputError, "for r1"),
         (lambda: toy(weights__adversarial=0.0), InputError, "feature matching"),
         (lambda: toy(masks="rings"), UnknownName, "polygon"),
         (lambda: toy(images=0), InputError, "images"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -53,6 +54,7 @@ class Way:
         budget: pixels; infinite when it takes all at once.
         multiple: of a crop's sides.
         own_colours: it may miss the photo's colours, so that its seam needs a cure.
+        trust: how far its shapes are believed, 0…1; see :func:`~retouch.tasks.inpaint.method.rim.restrained`.
     """
 
     name: str
@@ -61,15 +63,20 @@ class Way:
     budget: float
     multiple: int
     own_colours: bool
+    trust: float = 1.0
 
 
-def classical(name: str, *, refine: int, budget: float | None) -> Way:
+def classical(
+    name: str, *, refine: int, budget: float | None, device: str = "cpu", precision: str = "float32"
+) -> Way:
     """Choose a method without a network.
 
     Args:
         name: one of ``CLASSICAL``.
         refine: as the verb takes it; must be 0.
         budget: as the verb takes it; must be None.
+        device: as the verb takes it; must be "cpu".
+        precision: as the verb takes it; must be "float32".
 
     Returns:
         The way of filling.
@@ -77,7 +84,13 @@ def classical(name: str, *, refine: int, budget: float | None) -> Way:
     Raises:
         InputError: an option is given that only networks have.
     """
-    for option, given in (("refine", bool(refine)), ("budget", budget is not None)):
+    asked = {
+        "refine": bool(refine),
+        "budget": budget is not None,
+        "device": device != "cpu",
+        "precision": precision != "float32",
+    }
+    for option, given in asked.items():
         if given:
             raise InputError(f"{option} is given, but {name} has no network; leave it out")
     from retouch.tasks.inpaint.method import classical as methods
@@ -138,7 +151,8 @@ def _attempted(
     note: Mapping[str, str],
     progress: ProgressCallback | None,
 ) -> Picture:
-    blend = _poisson if way.own_colours and seam == "poisson" else _plain
+    cured = way.own_colours and seam == "poisson"
+    blend = functools.partial(_poisson, trust=way.trust) if cured else _plain
     method = Method(way.fill, blend, way.limits(budget), way.multiple)
     pieces = pieces_of(hole, method.limits)
     tally = _Tally(sum(crops_of(piece, method) for piece in pieces), progress)
@@ -147,7 +161,7 @@ def _attempted(
         tally.joined(fill_piece(canvas, piece, method, tally.crop))
     report: dict[str, float | int | str] = {
         "model": way.name,
-        "seam": seam if blend is _poisson or seam == "feather" else "none",
+        "seam": seam if cured or seam == "feather" else "none",
         "pixels": int(np.count_nonzero(hole)),
         "pieces": len(pieces),
         "levels": max(piece.levels for piece in pieces),
@@ -200,12 +214,12 @@ def _plain(pixels: Pixels, filled: Pixels, unknown: Plane) -> Pixels:
     return np.where(unknown[..., None], filled, pixels)
 
 
-def _poisson(pixels: Pixels, filled: Pixels, unknown: Plane) -> Pixels:
+def _poisson(pixels: Pixels, filled: Pixels, unknown: Plane, *, trust: float) -> Pixels:
     joined = pixels.copy()
     for inner, around in islands(unknown, _REACH):
         seen = np.clip(pixels[around.slices], -_FARTHEST, _FARTHEST)
         hole = unknown[around.slices]
-        fitted = rim.blended(seen, filled[around.slices], hole)
+        fitted = rim.restrained(seen, rim.blended(seen, filled[around.slices], hole), hole, trust)
         # Light that the photo has may go on into the fill, but blending shall not make more of it.
         low, high = min(0.0, float(seen.min())), max(1.0, float(seen.max()))
         np.clip(fitted, low, high, out=fitted)

@@ -125,6 +125,7 @@ class Inpainter:
             budget=self._budget(budget, refined=refine > 0),
             multiple=self._card.multiple,
             own_colours=True,
+            trust=self._trust,
         )
         return filled(photo, mask, way, seam=seam, progress=progress)
 
@@ -148,6 +149,12 @@ class Inpainter:
         trained = self._card.settings.get("trained_size", _TRAINED_SIZE)
         side = trained if isinstance(trained, int | float) and trained > 0 else _TRAINED_SIZE
         return Limits(budget=budget, widest=FAMILIAR * side)
+
+    @property
+    def _trust(self) -> float:
+        """How far the network's shapes are believed; cards of small networks say it."""
+        trust = self._card.settings.get("trust", 1.0)
+        return min(max(float(trust), 0.0), 1.0) if isinstance(trust, int | float) else 1.0
 
     def _budget(self, megapixels: float | None, *, refined: bool) -> float:
         from retouch.tasks.inpaint.method import memory

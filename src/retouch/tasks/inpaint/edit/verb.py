@@ -63,7 +63,7 @@ def inpaint(
     if progress:
         progress(Progress("loading the model", 0))
     if model in CLASSICAL:
-        way = classical(model, refine=refine, budget=budget)
+        way = classical(model, refine=refine, budget=budget, device=device, precision=precision)
         return filled(photo, mask, way, seam=seam, progress=progress)
     inpainter = Inpainter.load(model, device=device, precision=precision)
     return inpainter(photo, mask, seam=seam, refine=refine, budget=budget, progress=progress)

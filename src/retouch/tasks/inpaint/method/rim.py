@@ -29,6 +29,7 @@ SMALLEST = 0.001  # differences that are never too far: a quarter of an 8-bit le
 SURE = {0: 4.0, 3: 2.0}
 """How sure a step must be, in standard errors of independent samples, by the pixels left out at the rim."""
 RUN = 4  # pixels over which the slope beside them is taken
+COARSE = 2.0  # pixels, standard deviation of the average that tells shapes from texture
 FEWEST = 64  # places on the rim below which no step is looked for
 
 
@@ -76,6 +77,40 @@ def blended(
     fitted = guess + _correction(known, guess, inside, radius, reach)
     if level:
         fitted -= _step(guess, inside)
+    np.copyto(result[box], fitted, where=inside[..., None])
+    return result
+
+
+def restrained(photo: Pixels, filled: Pixels, hole: Flags, trust: float) -> Pixels:
+    """Believe a filling's texture, and its shapes only in part.
+
+    What a network makes of a hole is its guess of the shapes and colours in it, and texture on top. A
+    network that has seen few pictures is better at the second: its shapes are mixed with the membrane,
+    which is the safest guess from the rim.
+
+    Args:
+        photo: (H, W, 3).
+        filled: (H, W, 3), fitted into the photo.
+        hole: (H, W) True where the filling is.
+        trust: 0…1; 1 leaves the filling as it is.
+
+    Returns:
+        (H, W, 3): the photo outside the hole; inside, the membrane, all of the filling's difference to it
+        that is finer than about ``4 · COARSE`` pixels, and the part ``trust`` of the coarser rest.
+    """
+    if trust >= 1 or not hole.any() or hole.all():
+        return filled
+    from scipy.ndimage import gaussian_filter
+
+    from retouch.poisson.solve import solve_poisson
+
+    result = np.array(photo, np.float32)
+    box = _around(hole, 1 + math.ceil(4 * COARSE))
+    known, inside = np.moveaxis(result[box], 2, 0), hole[box]
+    surface = np.moveaxis(solve_poisson(np.ascontiguousarray(known), inside).values, 0, 2)
+    difference = np.where(inside[..., None], filled[box] - surface, np.float32(0))
+    coarse = gaussian_filter(difference, (COARSE, COARSE, 0), mode="constant")
+    fitted = surface + difference - np.float32(1 - trust) * coarse
     np.copyto(result[box], fitted, where=inside[..., None])
     return result
 

@@ -125,6 +125,11 @@ class Inpaint(Recipe):
                 f"discriminator.every is {self.discriminator.every}, which is for wgan-gp, and loss is "
                 f"{self.loss}; leave it at 1"
             )
+        if self.loss != "r1" and self.discriminator.slope_every > 1:
+            raise InputError(
+                f"discriminator.slope_every is {self.discriminator.slope_every}, which is for r1, and loss "
+                f"is {self.loss}; leave it at 1"
+            )
         if not self.weights.adversarial and self.weights.feature_matching:
             raise InputError(
                 "feature matching needs a discriminator; give weights.adversarial above 0, or "
@@ -134,9 +139,16 @@ class Inpaint(Recipe):
     @classmethod
     def presets(cls) -> dict[str, dict[str, object]]:
         """Name sets of options."""
-        wgan: dict[str, object] = {"loss": "wgan-gp", "discriminator.every": 2}
+        # Scores of a critic have no bound: at LaMa's weight they drown the other terms.
+        wgan: dict[str, object] = {
+            "loss": "wgan-gp",
+            "weights.adversarial": 0.1,
+            "adam.beta1": 0.0,
+            "adam.beta2": 0.9,
+        }
         small: dict[str, object] = {
             "generator.width": 24,
+            "generator.still": True,
             "discriminator.width": 32,
             "discriminator.sees": "inpainted",
             "discriminator.slope_every": 16,

@@ -83,7 +83,9 @@ class DrawnHoles:
             if picture[0, 0].numel() < 2:
                 tiny.append(name)
                 continue
-            of_kind, of_name = (zlib.crc32(text.encode(errors="surrogateescape")) for text in (self.label, name))
+            of_kind, of_name = (
+                zlib.crc32(text.encode(errors="surrogateescape")) for text in (self.label, name)
+            )
             drawn = self.holes.draw(
                 (picture.shape[2], picture.shape[3]), generator(self.seed, of_kind, of_name)
             )
