@@ -129,9 +129,10 @@ class Translator:
             WeightsError: they cannot be read, or are not on this machine.
         """
         from retouch import weights
+        from retouch.nn.device import usable_device
 
         _check_precision(precision)
-        return Translator(weights.load(model, _device(device)), precision=precision)
+        return Translator(weights.load(model, usable_device(device)), precision=precision)
 
     @property
     def card(self) -> Card:
@@ -265,21 +266,6 @@ def _channels(card: Card) -> tuple[int, int]:
         f"{card.name} turns {found[0]} channels into {found[1]}; translate gives a network {usual}; "
         "for anything else call retouch.weights.load(...).network"
     )
-
-
-def _device(name: str | torch.device) -> torch.device:
-    """Find a device, and see that it works."""
-    import torch
-
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device).cpu()
-    except (RuntimeError, AssertionError, ValueError, NotImplementedError) as error:
-        raise InputError(
-            f"device {str(name)!r} cannot be used ({str(error).splitlines()[0]}); "
-            "`retouch doctor` lists the devices of this machine"
-        ) from None
-    return device
 
 
 def _in_colour(picture: Picture) -> Picture:

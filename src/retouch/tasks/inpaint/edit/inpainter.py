@@ -77,9 +77,10 @@ class Inpainter:
             WeightsError: they cannot be read, or are not on this machine.
         """
         from retouch import weights
+        from retouch.nn.device import usable_device
 
         _check_precision(precision)
-        return Inpainter(weights.load(model, _device(device)), precision=precision)
+        return Inpainter(weights.load(model, usable_device(device)), precision=precision)
 
     @property
     def card(self) -> Card:
@@ -197,18 +198,3 @@ def _check_card(card: Card) -> None:
             f"the card of {card.name} says that pictures are multiples of {card.multiple}; "
             "a network that halves them takes an even multiple: correct the card"
         )
-
-
-def _device(name: str | torch.device) -> torch.device:
-    """Find a device, and see that it works."""
-    import torch
-
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device).cpu()
-    except (RuntimeError, AssertionError, ValueError, NotImplementedError) as error:
-        raise InputError(
-            f"device {str(name)!r} cannot be used ({str(error).splitlines()[0]}); "
-            "`retouch doctor` lists the devices of this machine"
-        ) from None
-    return device
