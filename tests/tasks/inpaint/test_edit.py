@@ -370,16 +370,26 @@ def test_only_what_an_option_is_for() -> None:
             inpaint(photo(), hole(), model="telea", **options)
 
 
-@pytest.mark.parametrize(("said", "trust"), [(None, 1.0), (0.5, 0.5), (3, 1.0), (-1, 0.0), ("much", 1.0)])
-def test_a_card_says_how_far_its_shapes_are_believed(said: object, trust: float) -> None:
-    settings = {"trained_size": 64} | ({} if said is None else {"trust": said})
-    made = Inpainter(Loaded(card(settings=settings), network().eval(), Path("tiny")))
-    plain = Inpainter(
-        Loaded(card(settings={"trained_size": 64, "trust": trust}), network().eval(), Path("tiny"))
-    )
-    assert np.array_equal(made(photo(), hole()).samples, plain(photo(), hole()).samples)
-    whole = Inpainter(Loaded(card(settings={"trained_size": 64}), network().eval(), Path("tiny")))
-    assert (trust == 1.0) == np.array_equal(made(photo(), hole()).samples, whole(photo(), hole()).samples)
+@pytest.mark.parametrize(
+    ("name", "usual", "said", "meant"),
+    [
+        ("trust", 1.0, 0.5, 0.5),
+        ("trust", 1.0, 3, 1.0),
+        ("trust", 1.0, -1, 0.0),
+        ("trust", 1.0, "much", 1.0),
+        ("detail", 0.0, 0.5, 0.5),
+        ("detail", 0.0, 7, 1.0),
+        ("detail", 0.0, None, 0.0),
+    ],
+)
+def test_a_card_says_what_a_small_network_needs(name: str, usual: float, said: object, meant: float) -> None:
+    def edited(**settings: Any) -> np.ndarray[Any, Any]:
+        given = card(settings={"trained_size": 64} | settings)
+        made = Inpainter(Loaded(given, network().eval(), Path("tiny")))
+        return made(photo(200, 200), hole(200, 200)).samples
+
+    assert np.array_equal(edited(**{name: said}), edited(**{name: meant}))
+    assert (meant == usual) == np.array_equal(edited(**{name: said}), edited())
 
 
 def test_by_the_path_of_a_file(tmp_path: Path) -> None:

@@ -218,22 +218,16 @@ def test_what_is_refused() -> None:
         rim.blended(picture, broken, hole)
 
 
-def test_distrusted_shapes_give_way_to_the_membrane_and_texture_stays() -> None:
+def test_a_filling_is_mixed_with_the_membrane() -> None:
     flat = np.full((60, 60, 3), 0.5, np.float32)
     hole = np.zeros((60, 60), bool)
     hole[10:50, 10:50] = True
-    y, x = np.mgrid[:60, :60]
-    blob = 0.2 * np.exp(-((y - 30) ** 2 + (x - 30) ** 2) / 128)[..., None]
-    checks = np.where((x + y) % 2, 0.05, -0.05)[..., None]
-    filled = np.where(hole[..., None], flat + blob + checks, flat).astype(np.float32)
+    filled = np.where(hole[..., None], np.random.default_rng(0).random((60, 60, 3)), flat).astype(np.float32)
     assert np.array_equal(rim.restrained(flat, filled, hole, 1.0), filled)
     for trust in (0.0, 0.25, 0.6):
         found = rim.restrained(flat, filled, hole, trust)
         assert np.array_equal(found[~hole], flat[~hole])
-        inside = found[20:40, 20:40, 0] - 0.5
-        texture = np.abs(inside - 0.5 * (np.roll(inside, 1, 0) + np.roll(inside, -1, 0)))[1:-1].mean()
-        assert texture == pytest.approx(0.1, abs=0.01)
-        # the membrane through a flat rim is flat; a blob of σ 8 loses σ²/(σ² + COARSE²) under the average
-        assert inside[9:12, 9:12].mean() == pytest.approx(0.2 * (1 - (1 - trust) * 64 / 68), abs=0.02)
+        # the membrane through a flat rim is flat
+        np.testing.assert_allclose(found[hole], 0.5 + trust * (filled[hole] - 0.5), atol=2e-3)
     whole = np.ones((60, 60), bool)
     assert np.array_equal(rim.restrained(flat, filled, whole, 0.0), filled)

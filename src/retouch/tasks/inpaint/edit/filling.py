@@ -17,6 +17,7 @@ from retouch.progress import Progress, ProgressCallback
 from retouch.tasks.inpaint.method import memory, rim
 from retouch.tasks.inpaint.method.canvas import Canvas
 from retouch.tasks.inpaint.method.crops import Limits, islands, pieces_of
+from retouch.tasks.inpaint.method.detail import detailed
 from retouch.tasks.inpaint.method.pyramid import (
     Fill,
     Filled,
@@ -54,6 +55,7 @@ class Way:
         budget: pixels; infinite when it takes all at once.
         multiple: of a crop's sides.
         own_colours: it may miss the photo's colours, so that its seam needs a cure.
+        detail: how much of the photo's texture its fill gets, 0…1.
         trust: how far its shapes are believed, 0…1; see :func:`~retouch.tasks.inpaint.method.rim.restrained`.
     """
 
@@ -64,6 +66,7 @@ class Way:
     multiple: int
     own_colours: bool
     trust: float = 1.0
+    detail: float = 0.0
 
 
 def classical(
@@ -153,7 +156,8 @@ def _attempted(
 ) -> Picture:
     cured = way.own_colours and seam == "poisson"
     blend = functools.partial(_poisson, trust=way.trust) if cured else _plain
-    method = Method(way.fill, blend, way.limits(budget), way.multiple)
+    finish = functools.partial(detailed, amount=way.detail) if cured and way.detail > 0 else None
+    method = Method(way.fill, blend, way.limits(budget), way.multiple, finish)
     pieces = pieces_of(hole, method.limits)
     tally = _Tally(sum(crops_of(piece, method) for piece in pieces), progress)
     canvas = Canvas(picture, hole)

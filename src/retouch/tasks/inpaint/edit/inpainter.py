@@ -126,7 +126,8 @@ class Inpainter:
             budget=self._budget(budget, refined=refine > 0),
             multiple=self._card.multiple,
             own_colours=True,
-            trust=self._trust,
+            trust=self._part("trust", 1.0),
+            detail=self._part("detail", 0.0),
         )
         return filled(photo, mask, way, seam=seam, progress=progress)
 
@@ -151,11 +152,10 @@ class Inpainter:
         side = trained if isinstance(trained, int | float) and trained > 0 else _TRAINED_SIZE
         return Limits(budget=budget, widest=FAMILIAR * side)
 
-    @property
-    def _trust(self) -> float:
-        """How far the network's shapes are believed; cards of small networks say it."""
-        trust = self._card.settings.get("trust", 1.0)
-        return min(max(float(trust), 0.0), 1.0) if isinstance(trust, int | float) else 1.0
+    def _part(self, name: str, usual: float) -> float:
+        """Read a setting of the card from 0 to 1; cards of small networks have some."""
+        said = self._card.settings.get(name, usual)
+        return min(max(float(said), 0.0), 1.0) if isinstance(said, int | float) else usual
 
     def _budget(self, megapixels: float | None, *, refined: bool) -> float:
         from retouch.tasks.inpaint.method import memory

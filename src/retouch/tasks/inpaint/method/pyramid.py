@@ -66,12 +66,14 @@ class Method:
         blend: a fill into a crop.
         limits: what ``fill`` can do.
         multiple: pixels that a crop's sides shall be a multiple of, even; 2 when any will do.
+        finish: what the joined fill gets at full size; None for nothing.
     """
 
     fill: Fill
     blend: Blend
     limits: Limits
     multiple: int = 8
+    finish: Blend | None = None
 
 
 def crops_of(piece: Piece, method: Method) -> int:
@@ -126,6 +128,8 @@ def fill_piece(canvas: Canvas, piece: Piece, method: Method, done: Callable[[int
         pixels, unknown = canvas.read(frame, level)
         guess = _finer(guide, pixels, unknown, frame, _parts(piece, level, method), method, done)
         field = _composed(pixels, guess, unknown) if level else method.blend(pixels, guess, unknown)
+    if method.finish is not None:
+        field = method.finish(pixels, field, unknown)
     inside = piece.box.shifted(-frame.x0, -frame.y0).slices
     canvas.fill(piece.box, np.ascontiguousarray(field[inside]), canvas.hole(piece.box))
     return Filled(unknown, _composed(pixels, guess, unknown), field)

@@ -29,7 +29,6 @@ SMALLEST = 0.001  # differences that are never too far: a quarter of an 8-bit le
 SURE = {0: 4.0, 3: 2.0}
 """How sure a step must be, in standard errors of independent samples, by the pixels left out at the rim."""
 RUN = 4  # pixels over which the slope beside them is taken
-COARSE = 2.0  # pixels, standard deviation of the average that tells shapes from texture
 FEWEST = 64  # places on the rim below which no step is looked for
 
 
@@ -82,36 +81,30 @@ def blended(
 
 
 def restrained(photo: Pixels, filled: Pixels, hole: Flags, trust: float) -> Pixels:
-    """Believe a filling's texture, and its shapes only in part.
+    """Believe a filling in part.
 
-    What a network makes of a hole is its guess of the shapes and colours in it, and texture on top. A
-    network that has seen few pictures is better at the second: its shapes are mixed with the membrane,
-    which is the safest guess from the rim.
+    A network that has learned little guesses the middle of a hole worse than the smoothest surface through
+    the rim does. The two err in different ways, so that a mixture is better than either.
 
     Args:
         photo: (H, W, 3).
         filled: (H, W, 3), fitted into the photo.
         hole: (H, W) True where the filling is.
-        trust: 0…1; 1 leaves the filling as it is.
+        trust: 0…1, the filling's part; the rest is the membrane. 1 leaves the filling as it is.
 
     Returns:
-        (H, W, 3): the photo outside the hole; inside, the membrane, all of the filling's difference to it
-        that is finer than about ``4 · COARSE`` pixels, and the part ``trust`` of the coarser rest.
+        (H, W, 3), the photo outside the hole.
     """
     if trust >= 1 or not hole.any() or hole.all():
         return filled
-    from scipy.ndimage import gaussian_filter
-
     from retouch.poisson.solve import solve_poisson
 
     result = np.array(photo, np.float32)
-    box = _around(hole, 1 + math.ceil(4 * COARSE))
+    box = _around(hole, 1)
     known, inside = np.moveaxis(result[box], 2, 0), hole[box]
     surface = np.moveaxis(solve_poisson(np.ascontiguousarray(known), inside).values, 0, 2)
-    difference = np.where(inside[..., None], filled[box] - surface, np.float32(0))
-    coarse = gaussian_filter(difference, (COARSE, COARSE, 0), mode="constant")
-    fitted = surface + difference - np.float32(1 - trust) * coarse
-    np.copyto(result[box], fitted, where=inside[..., None])
+    mixed = surface + np.float32(trust) * (filled[box] - surface)
+    np.copyto(result[box], mixed, where=inside[..., None])
     return result
 
 
