@@ -60,7 +60,7 @@ def main() -> None:
 
 def scene(part: float = PART) -> tuple[Picture, Mask]:
     """A photo of 12 megapixels, and a round hole of so large a part of it."""
-    small = samples.open("coffee.jpg").pixels
+    small = samples.open("coffee").pixels
     rows, columns = (np.linspace(0, small.shape[axis] - 1, SIZE[axis]) for axis in (0, 1))
     large = small[rows.round().astype(int)][:, columns.round().astype(int)]
     grain = np.random.default_rng(0).normal(0, 2 / 255, (*SIZE, 1)).astype(np.float32)

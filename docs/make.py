@@ -186,7 +186,8 @@ def measured_table(*, inpainting: bool) -> str:
     text = (DOCS.parent / "experiments" / "README.md").read_text(encoding="utf-8")
     sections = text.split("\n## ")[1:]
     chosen = [each for each in sections if each.startswith("Inpainting") == inpainting]
-    return "\n\n".join(f"### {each.strip()}" for each in chosen)
+    text = "\n\n".join(f"### {each.strip()}" for each in chosen)
+    return text.replace("../docs/", "")
 
 
 def training_table() -> str:
