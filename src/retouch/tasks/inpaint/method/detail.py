@@ -114,4 +114,5 @@ def _joined(texture: Pixels, places: NDArray[np.int64], sources: NDArray[np.int6
     for (y, x), (v, u) in zip(places.tolist(), sources.tolist(), strict=True):
         sums[y : y + PATCH, x : x + PATCH] += weight * texture[v : v + PATCH, u : u + PATCH]
         squares[y : y + PATCH, x : x + PATCH] += weight**2
-    return sums / np.sqrt(squares)
+    joined: Pixels = np.divide(sums, np.sqrt(squares), dtype=np.float32)
+    return joined
