@@ -58,7 +58,9 @@ def inpaint(
     Source: Suvorov et al. 2021, arXiv:2109.07161; refinement: Kulshreshtha et al. 2022, arXiv:2206.13644;
         the seam: Pérez, Gangnet, Blake 2003.
     Departs: the photo is not filled as a whole but in crops around the hole, as large as the hole is wide;
-        holes wider than those of the network's training go from coarse to fine.
+        holes wider than those of the network's training go from coarse to fine. With seam "poisson" the
+        fill of a network whose card says so, as that of lama-small does, is mixed with the membrane
+        (``trust``) and gets the photo's texture (``detail``, after Yi et al. 2020, arXiv:2005.09704).
     """
     if progress:
         progress(Progress("loading the model", 0))

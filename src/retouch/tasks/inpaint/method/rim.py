@@ -84,7 +84,7 @@ def restrained(photo: Pixels, filled: Pixels, hole: Flags, trust: float) -> Pixe
     """Believe a filling in part.
 
     A network that has learned little guesses the middle of a hole worse than the smoothest surface through
-    the rim does. The two err in different ways, so that a mixture is better than either.
+    the rim does. A mixture errs less than the network, and shows more than the surface.
 
     Args:
         photo: (H, W, 3).

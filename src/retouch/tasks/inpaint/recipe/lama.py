@@ -139,7 +139,7 @@ class Inpaint(Recipe):
     @classmethod
     def presets(cls) -> dict[str, dict[str, object]]:
         """Name sets of options."""
-        # Scores of a critic have no bound: at LaMa's weight they drown the other terms.
+        # Scores of a critic have no bound: at a weight of 1 they drowned the other terms in our study.
         wgan: dict[str, object] = {
             "loss": "wgan-gp",
             "weights.adversarial": 0.1,
