@@ -148,9 +148,10 @@ def architectures() -> tuple[Architecture, ...]:
     """
     from retouch.metrics import SEGMENTER
     from retouch.tasks.inpaint import upstream as inpaint
+    from retouch.tasks.restore import upstream as restore
     from retouch.tasks.translate import upstream as translate
 
-    return (*translate.ARCHITECTURES, *inpaint.ARCHITECTURES, SEGMENTER)
+    return (*translate.ARCHITECTURES, *inpaint.ARCHITECTURES, *restore.ARCHITECTURES, SEGMENTER)
 
 
 def layouts() -> tuple[Layout, ...]:
@@ -160,9 +161,10 @@ def layouts() -> tuple[Layout, ...]:
         The layouts of all tasks.
     """
     from retouch.tasks.inpaint import upstream as inpaint
+    from retouch.tasks.restore import upstream as restore
     from retouch.tasks.translate import upstream as translate
 
-    return (*translate.LAYOUTS, *inpaint.LAYOUTS)
+    return (*translate.LAYOUTS, *inpaint.LAYOUTS, *restore.LAYOUTS)
 
 
 def recipes() -> tuple[type[Recipe], ...]:
@@ -172,9 +174,10 @@ def recipes() -> tuple[type[Recipe], ...]:
         The recipes of all tasks.
     """
     from retouch.tasks.inpaint import recipe as inpaint
+    from retouch.tasks.restore import recipe as restore
     from retouch.tasks.translate import recipe as translate
 
-    return (*translate.RECIPES, *inpaint.RECIPES)
+    return (*translate.RECIPES, *inpaint.RECIPES, *restore.RECIPES)
 
 
 def arguments_in(docstring: str) -> dict[str, str]:

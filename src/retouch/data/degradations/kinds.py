@@ -1,0 +1,338 @@
+"""The single degradations: smaller, blurred, noisy, compressed."""
+
+from __future__ import annotations
+
+import io
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+
+from retouch.data.degradations.degradation import Planes, Spoiled
+from retouch.errors import InputError
+from retouch.image.resample import Kernel, resize
+
+Range = tuple[float, float]
+"""Lowest and highest; both included, drawn evenly."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Smaller:
+    """Make pictures smaller by a whole factor, in 8 bits as files are.
+
+    Args:
+        factor: 2, 3, 4 …
+    """
+
+    name: ClassVar[str]
+    kernel: ClassVar[Kernel]
+    factor: int = 4
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.factor <= 64:
+            raise InputError(f"{self.name} makes pictures {self.factor} times smaller; give a factor of 1 to 64")
+
+    @property
+    def spec(self) -> str:
+        """As :func:`parse` reads it."""
+        return f"{self.name}({self.factor})"
+
+    @property
+    def scale(self) -> int:
+        """The factor."""
+        return self.factor
+
+    def apply(self, picture: Spoiled, random: np.random.Generator) -> Spoiled:
+        """Make it smaller.
+
+        Raises:
+            InputError: its sides are no multiples of the factor.
+        """
+        del random
+        height, width = picture.planes.shape[1:]
+        if height % self.factor or width % self.factor:
+            raise InputError(
+                f"{self.name}({self.factor}) got a picture of {width}×{height}; cut its sides to multiples of "
+                f"{self.factor}"
+            )
+        size = height // self.factor, width // self.factor
+        planes = resize(picture.planes, size, kernel=self.kernel, levels=0 if picture.noise.any() else 255)
+        # Averaged with weights whose squares sum to less than 1, independent noise gets weaker.
+        noise = resize(picture.noise, size, kernel="area") * np.float32(_gain(self.kernel, self.factor))
+        return Spoiled(planes, noise)
+
+
+class Bicubic(_Smaller):
+    """Smaller by a bicubic kernel with antialiasing, as the inputs of the benchmarks are made by MATLAB."""
+
+    __slots__ = ()
+    name = "bicubic"
+    kernel = "bicubic"
+
+
+class Area(_Smaller):
+    """Smaller by the mean of whole blocks, as a camera bins its pixels."""
+
+    __slots__ = ()
+    name = "area"
+    kernel = "area"
+
+
+class Lanczos(_Smaller):
+    """Smaller by a windowed sinc."""
+
+    __slots__ = ()
+    name = "lanczos"
+    kernel = "lanczos"
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """White Gaussian noise, not clipped.
+
+    Args:
+        sigma: its standard deviation in levels of 255, drawn anew for every picture.
+    """
+
+    name: ClassVar[str] = "noise"
+    sigma: Range = (25.0, 25.0)
+
+    def __post_init__(self) -> None:
+        _check(self.name, "sigma", self.sigma, 0, 255)
+
+    @property
+    def spec(self) -> str:
+        """As :func:`parse` reads it."""
+        return f"{self.name}({_range(self.sigma)})"
+
+    @property
+    def scale(self) -> int:
+        """1."""
+        return 1
+
+    def apply(self, picture: Spoiled, random: np.random.Generator) -> Spoiled:
+        """Add it."""
+        sigma = np.float32(random.uniform(*self.sigma) / 255)
+        return picture.add(random.standard_normal(picture.planes.shape, np.float32) * sigma, float(sigma))
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelNoise:
+    """White Gaussian noise of another strength in each channel, not clipped.
+
+    Args:
+        sigma: the standard deviations in levels of 255, drawn anew for every channel of every picture.
+    """
+
+    name: ClassVar[str] = "channel-noise"
+    sigma: Range = (5.0, 50.0)
+
+    def __post_init__(self) -> None:
+        _check(self.name, "sigma", self.sigma, 0, 255)
+
+    @property
+    def spec(self) -> str:
+        """As :func:`parse` reads it."""
+        return f"{self.name}({_range(self.sigma)})"
+
+    @property
+    def scale(self) -> int:
+        """1."""
+        return 1
+
+    def apply(self, picture: Spoiled, random: np.random.Generator) -> Spoiled:
+        """Add it."""
+        planes = picture.planes
+        sigma = random.uniform(*self.sigma, (planes.shape[0], 1, 1)).astype(np.float32) / np.float32(255)
+        mean = float(np.sqrt(np.mean(sigma**2)))
+        return picture.add(random.standard_normal(planes.shape, np.float32) * sigma, mean)
+
+
+@dataclass(frozen=True, slots=True)
+class MappedNoise:
+    """White Gaussian noise whose strength changes smoothly across the picture, not clipped.
+
+    Args:
+        sigma: its standard deviation in levels of 255: the range between corners of a 4×4 grid.
+    """
+
+    name: ClassVar[str] = "mapped-noise"
+    sigma: Range = (5.0, 50.0)
+
+    def __post_init__(self) -> None:
+        _check(self.name, "sigma", self.sigma, 0, 255)
+
+    @property
+    def spec(self) -> str:
+        """As :func:`parse` reads it."""
+        return f"{self.name}({_range(self.sigma)})"
+
+    @property
+    def scale(self) -> int:
+        """1."""
+        return 1
+
+    def apply(self, picture: Spoiled, random: np.random.Generator) -> Spoiled:
+        """Add it."""
+        planes = picture.planes
+        corners = random.uniform(*self.sigma, (1, 4, 4)).astype(np.float32) / np.float32(255)
+        height, width = planes.shape[1:]
+        sigma = resize(corners, (height, width), kernel="bilinear")
+        return picture.add(random.standard_normal(planes.shape, np.float32) * sigma, sigma)
+
+
+@dataclass(frozen=True, slots=True)
+class Poisson:
+    """Photon noise: few photons per pixel, so that bright places are noisier than dark ones.
+
+    Args:
+        sigma: its standard deviation at white in levels of 255, drawn evenly for every picture; at half
+            that brightness it is √½ of that.
+    """
+
+    name: ClassVar[str] = "poisson"
+    sigma: Range = (5.0, 50.0)
+
+    def __post_init__(self) -> None:
+        _check(self.name, "sigma", self.sigma, 0, 255)
+
+    @property
+    def spec(self) -> str:
+        """As :func:`parse` reads it."""
+        return f"{self.name}({_range(self.sigma)})"
+
+    @property
+    def scale(self) -> int:
+        """1."""
+        return 1
+
+    def apply(self, picture: Spoiled, random: np.random.Generator) -> Spoiled:
+        """Count photons."""
+        sigma = random.uniform(*self.sigma) / 255
+        if sigma <= 0:
+            return picture
+        photons = 1 / sigma**2
+        wanted = picture.planes.clip(0, 1)
+        counted = (random.poisson(wanted * photons) / photons).astype(np.float32)
+        deviation = np.sqrt(wanted.mean(axis=0, keepdims=True) / np.float32(photons))
+        return picture.add(counted - wanted, np.asarray(deviation, np.float32))
+
+
+@dataclass(frozen=True, slots=True)
+class Blur:
+    """A Gaussian blur.
+
+    Args:
+        sigma: its standard deviation in pixels, drawn anew for every picture.
+    """
+
+    name: ClassVar[str] = "blur"
+    sigma: Range = (1.0, 1.0)
+
+    def __post_init__(self) -> None:
+        _check(self.name, "sigma", self.sigma, 0, 50)
+
+    @property
+    def spec(self) -> str:
+        """As :func:`parse` reads it."""
+        return f"{self.name}({_range(self.sigma)})"
+
+    @property
+    def scale(self) -> int:
+        """1."""
+        return 1
+
+    def apply(self, picture: Spoiled, random: np.random.Generator) -> Spoiled:
+        """Blur it."""
+        sigma = random.uniform(*self.sigma)
+        planes = ndimage.gaussian_filter(picture.planes, sigma, mode="reflect", axes=(1, 2))
+        # A Gaussian's squared weights sum to 1 / (4πσ²).
+        kept = min(1.0, 1 / (2 * sigma * math.sqrt(math.pi))) if sigma > 0 else 1.0
+        return Spoiled(np.asarray(planes, np.float32), picture.noise * np.float32(kept))
+
+
+@dataclass(frozen=True, slots=True)
+class JPEG:
+    """JPEG compression, which clips and rounds to 8 bits.
+
+    Args:
+        quality: 1 to 95, drawn anew for every picture.
+    """
+
+    name: ClassVar[str] = "jpeg"
+    quality: Range = (40.0, 95.0)
+
+    def __post_init__(self) -> None:
+        _check(self.name, "quality", self.quality, 1, 95)
+
+    @property
+    def spec(self) -> str:
+        """As :func:`parse` reads it."""
+        return f"{self.name}({_range(self.quality)})"
+
+    @property
+    def scale(self) -> int:
+        """1."""
+        return 1
+
+    def apply(self, picture: Spoiled, random: np.random.Generator) -> Spoiled:
+        """Write and read it."""
+        quality = round(random.uniform(*self.quality))
+        levels = _eight_bits(picture.planes)
+        gray = levels.shape[0] == 1
+        image = Image.fromarray(levels[0] if gray else np.ascontiguousarray(levels.transpose(1, 2, 0)))
+        file = io.BytesIO()
+        image.save(file, "JPEG", quality=quality)
+        read = np.asarray(Image.open(file), np.float32) / np.float32(255)
+        planes = read[None] if gray else read.transpose(2, 0, 1)
+        return Spoiled(np.ascontiguousarray(planes), picture.noise)
+
+
+@dataclass(frozen=True, slots=True)
+class EightBits:
+    """Clip to what a file can hold, and round to its 256 levels."""
+
+    name: ClassVar[str] = "8-bit"
+
+    @property
+    def spec(self) -> str:
+        """As :func:`parse` reads it."""
+        return self.name
+
+    @property
+    def scale(self) -> int:
+        """1."""
+        return 1
+
+    def apply(self, picture: Spoiled, random: np.random.Generator) -> Spoiled:
+        """Round it."""
+        del random
+        return Spoiled(_eight_bits(picture.planes).astype(np.float32) / np.float32(255), picture.noise)
+
+
+def _eight_bits(planes: Planes) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    return np.rint(planes.clip(0, 1) * np.float32(255)).astype(np.uint8)
+
+
+def _gain(kernel: Kernel, factor: int) -> float:
+    """The norm of a kernel's weights: how much of independent noise is left."""
+    from retouch.image.resample import weights_along
+
+    _, weights = weights_along(16 * factor, 16, kernel=kernel)
+    return float(np.square(weights[8]).sum())
+
+
+def _range(value: Range) -> str:
+    low, high = value
+    return f"{low:g}" if low == high else f"{low:g}..{high:g}"
+
+
+def _check(name: str, option: str, value: Range, least: float, most: float) -> None:
+    low, high = value
+    if not least <= low <= high <= most:
+        raise InputError(
+            f"{name} has {option} {_range(value)}; give a number from {least:g} to {most:g}, or low..high"
+        )
