@@ -279,9 +279,11 @@ class _Plan:
         return 2 * float(self.distances[box.slices].max())
 
     def levels(self, box: Box, width: float) -> int:
-        if width <= self.limits.widest:
-            return 0
-        levels = math.ceil(math.log2(width / self.limits.widest))
+        levels = 0
+        if width > self.limits.widest:
+            levels = math.ceil(math.log2(width / self.limits.widest))
+        elif _area(1, 1, margin_of(width, 0, self.limits)) <= self.limits.budget:
+            return 0  # it can be cut until its parts are small enough
         while self.first(box, width, levels) > self.limits.budget and 2**levels < max(self.size):
             levels += 1
         return levels

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from itertools import product
 
 from retouch.metrics import interval_of_mean
+from retouch.metrics.writing import tsv
 from retouch.tasks.inpaint.recipe import tables
 from retouch.tasks.inpaint.recipe.figures import TOTAL, Difference, Figure, Sample
 
@@ -126,7 +125,7 @@ class Comparison:
     def tsv(self) -> str:
         """A line for each figure, with its protocol."""
         columns = [field.name for field in fields(Figure)]
-        return _tsv(columns, [[getattr(figure, name) for name in columns] for figure in self.figures])
+        return tsv(columns, [[getattr(figure, name) for name in columns] for figure in self.figures])
 
     def wide_tsv(self) -> str:
         """A line for each kind, size and method, two columns for each metric: the shape of LaMa's tables."""
@@ -142,7 +141,7 @@ class Comparison:
                 one = row.get(metric)
                 cells += [one.value, one.deviation] if one else [None, None]
             rows.append(cells)
-        return _tsv(columns, rows)
+        return tsv(columns, rows)
 
     def samples_tsv(self) -> str:
         """A line for each picture, kind and method."""
@@ -151,7 +150,7 @@ class Comparison:
             [one.name, one.holes, f"{one.area:.6f}", one.method, *(one.values.get(name) for name in metrics)]
             for one in self.samples
         ]
-        return _tsv(["name", "holes", "area", "method", *metrics], rows)
+        return tsv(["name", "holes", "area", "method", *metrics], rows)
 
     def json(self) -> str:
         """Everything, as strict JSON."""
@@ -161,11 +160,3 @@ class Comparison:
             "pictures": [asdict(sample) for sample in self.samples],
         }
         return json.dumps(everything, allow_nan=False, ensure_ascii=False, indent=1)
-
-
-def _tsv(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, delimiter="\t", lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-    return text.getvalue()

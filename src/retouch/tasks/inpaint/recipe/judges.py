@@ -9,10 +9,9 @@ from pathlib import Path
 
 from torch import Tensor
 
-from retouch.errors import InputError, UnreadableWeights
+from retouch.errors import InputError
 from retouch.metrics import InceptionV3, Lpips, features_of
 from retouch.metrics.inception import INCEPTION_FILE
-from retouch.metrics.lpips import BACKBONE_FILES, HEAD_FILES, Backbone
 
 USUAL = ("psnr", "ssim", "l1", "hole_psnr", "hole_ssim", "hole_l1", "seam", "hole_swd")
 """What is measured when nothing is asked for; and lpips, fid and kid where their networks are."""
@@ -62,24 +61,9 @@ def judges_for(asked: Sequence[str], folder: Path) -> tuple[frozenset[str], Judg
     lpips, inception = None, None
     wanted = set(asked) or {*USUAL, "lpips", "fid", "kid"}
     if "lpips" in wanted:
-        lpips = _lpips(folder, needed="lpips" in asked)
+        # LaMa's LPIPS is VGG's.
+        lpips = Lpips.in_folder(folder, ("vgg", "alex"), needed="lpips" in asked)
     if wanted & {"fid", "kid"} and (set(asked) & {"fid", "kid"} or (folder / INCEPTION_FILE.name).is_file()):
         inception = InceptionV3.from_file(folder / INCEPTION_FILE.name, "legacy")
     gone = ({"lpips"} if lpips is None else set()) | ({"fid", "kid"} if inception is None else set())
     return frozenset(wanted - gone), Judges(lpips, inception)
-
-
-def _lpips(folder: Path, *, needed: bool) -> Lpips | None:
-    """LaMa's LPIPS is VGG's; AlexNet's when only that is there."""
-    backbones: tuple[Backbone, ...] = ("vgg", "alex")
-    for backbone in backbones:
-        files = folder / BACKBONE_FILES[backbone].name, folder / HEAD_FILES[backbone].name
-        if all(file.is_file() for file in files):
-            return Lpips.from_file(*files, backbone)
-    if not needed:
-        return None
-    raise UnreadableWeights(
-        f"LPIPS needs {BACKBONE_FILES['vgg'].name} and {HEAD_FILES['vgg'].name} (as LaMa's tables), or "
-        f"{BACKBONE_FILES['alex'].name} and {HEAD_FILES['alex'].name}; download them from "
-        f"{BACKBONE_FILES['vgg'].address} and {HEAD_FILES['vgg'].address} and put them at {folder}"
-    )

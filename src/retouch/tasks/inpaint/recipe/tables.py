@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from retouch.metrics.writing import aligned, markdown_cell, markdown_line, number
 from retouch.tasks.inpaint.recipe.figures import TOTAL, Better, Difference, Figure
 
 TRUE = "(true pictures)"
@@ -21,16 +22,8 @@ def text(figures: Sequence[Figure], notes: Sequence[str]) -> str:
     """
     parts = []
     for holes in dict.fromkeys(figure.holes for figure in figures):
-        rows = _rows(_of(figures, holes, TOTAL), spread=False)
-        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-        lines = [
-            "  ".join(
-                [row[0].ljust(widths[0])]
-                + [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
-            ).rstrip()
-            for row in rows
-        ]
-        parts.append("\n".join([f"{holes} holes", *lines]))
+        table = aligned(_rows(_of(figures, holes, TOTAL), spread=False))
+        parts.append(f"{holes} holes\n{table}")
     gone = _gone(figure for figure in figures if figure.area == TOTAL)
     return "\n\n".join([*parts, *filter(None, ["\n".join([*notes, *gone])])])
 
@@ -49,22 +42,22 @@ def markdown(figures: Sequence[Figure], differences: Sequence[Difference], notes
         "Mean ± standard deviation over pictures; the best of each column is bold.",
     ]
     for holes in dict.fromkeys(figure.holes for figure in figures):
-        parts += ["", f"## {_cell(holes)}", ""]
+        parts += ["", f"## {markdown_cell(holes)}", ""]
         for area in dict.fromkeys(figure.area for figure in figures if figure.holes == holes):
             head, *rows = _rows(_of(figures, holes, area), spread=True)
             if area == TOTAL:
-                parts += [_line(["area", *head]), _line(["---"] * (len(head) + 1))]
-            parts += [_line([area, *row]) for row in rows]
+                parts += [markdown_line(["area", *head]), markdown_line(["---"] * (len(head) + 1))]
+            parts += [markdown_line([area, *row]) for row in rows]
     if differences:
         parts += ["", "## Differences on the same pictures", "", "Mean, and its 95 % interval over pictures."]
         parts += ["", *_of_differences(differences)]
     parts += ["", "## Protocol", ""]
     protocols = dict.fromkeys((figure.metric, figure.protocol) for figure in figures)
-    parts += [f"- `{metric}`: {_cell(protocol)}" for metric, protocol in protocols]
+    parts += [f"- `{metric}`: {markdown_cell(protocol)}" for metric, protocol in protocols]
     circumstances = dict.fromkeys((figure.holes, figure.circumstances) for figure in figures)
-    parts += [f"- {_cell(holes)}: {_cell(text)}" for holes, text in circumstances]
+    parts += [f"- {markdown_cell(holes)}: {markdown_cell(text)}" for holes, text in circumstances]
     if left := [*notes, *_gone(figures)]:
-        parts += ["", "## Left out", "", *(f"- {_cell(line)}" for line in left)]
+        parts += ["", "## Left out", "", *(f"- {markdown_cell(line)}" for line in left)]
     return "\n".join(parts) + "\n"
 
 
@@ -82,23 +75,26 @@ def _rows(figures: Sequence[Figure], *, spread: bool) -> list[tuple[str, ...]]:
         count = max(figure.n for figure in figures if figure.method == method)
         found = [here.get((method, name)) for name in better]
         cells = [_shown(one, spread, best=one is not None and one is best[one.metric]) for one in found]
-        rows.append((_cell(method) if spread else method, str(count), *cells))
+        rows.append((markdown_cell(method) if spread else method, str(count), *cells))
     ideals = {figure.metric: figure.ideal for figure in figures if figure.ideal is not None}
     if ideals:
-        rows.append((TRUE, "", *(_number(ideals[name]) if name in ideals else "" for name in better)))
+        rows.append((TRUE, "", *(number(ideals[name]) if name in ideals else "" for name in better)))
     return rows
 
 
 def _of_differences(differences: Sequence[Difference]) -> list[str]:
     metrics = list(dict.fromkeys(one.metric for one in differences))
     found = {(one.holes, one.method, one.other, one.metric): one for one in differences}
-    lines = [_line(["holes", "method", "less", *metrics]), _line(["---"] * (3 + len(metrics)))]
+    lines = [
+        markdown_line(["holes", "method", "less", *metrics]),
+        markdown_line(["---"] * (3 + len(metrics))),
+    ]
     for holes, method, other in dict.fromkeys((one.holes, one.method, one.other) for one in differences):
-        cells = [_cell(holes), _cell(method), _cell(other)]
+        cells = [markdown_cell(holes), markdown_cell(method), markdown_cell(other)]
         for metric in metrics:
             one = found.get((holes, method, other, metric))
             cells.append("–" if one is None else f"{one.value:+.4f} ({one.low:+.4f} … {one.high:+.4f})")
-        lines.append(_line(cells))
+        lines.append(markdown_line(cells))
     return lines
 
 
@@ -129,22 +125,9 @@ def _badness(figure: Figure) -> float:
 def _shown(figure: Figure | None, spread: bool, *, best: bool) -> str:
     if figure is None or figure.value is None:
         return "–"
-    text = _number(figure.value)
+    text = number(figure.value)
     if best:
         text = f"**{text}**" if spread else f"{text}*"
     if spread and figure.deviation is not None:
-        text += f" ± {_number(figure.deviation)}"
+        text += f" ± {number(figure.deviation)}"
     return text
-
-
-def _number(value: float) -> str:
-    digits = 2 if abs(value) >= 10 else 3 if abs(value) >= 1 else 4
-    return f"{value:.{digits}f}"
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
