@@ -38,8 +38,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from retouch.errors import Cancelled
+from retouch.nn.layers import initialise
 from retouch.progress import Progress
-from retouch.tasks.translate.network.layers import initialise
 from retouch.tasks.translate.recipe import CycleGAN, Pix2Pix
 from retouch.tasks.translate.recipe.pool import ImagePool
 from retouch.training import Recipe, changed, train

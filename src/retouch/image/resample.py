@@ -62,8 +62,8 @@ def resize(
         raise UnknownName("kernel", kernel, KERNELS)
     if min(size) < 1 or min(planes.shape[-2:]) < 1:
         raise InputError(
-            f"cannot bring {planes.shape[-1]}×{planes.shape[-2]} pixels to {size[1]}×{size[0]}; a picture has "
-            "at least 1×1"
+            f"cannot bring {planes.shape[-1]}×{planes.shape[-2]} pixels to {size[1]}×{size[0]}; a picture "
+            "has at least 1×1"
         )
     found = np.asarray(planes, np.float32)
     # The side that shrinks most goes first, for the least work.
@@ -92,7 +92,7 @@ def weights_along(
     factor = new / old if scale is None else scale
     place = (np.arange(new) + 0.5) / factor - 0.5
     if kernel == "nearest":
-        nearest = np.clip(np.ceil(place - 0.5), 0, old - 1).astype(np.int64)
+        nearest = np.clip(np.floor(place + 0.5), 0, old - 1).astype(np.int64)
         return nearest[:, None], np.ones((new, 1))
     wide = 1.0 / factor if (antialias and factor < 1) or kernel == "area" else 1.0
     reach = 0.5 * (_SUPPORT[kernel] * wide + (kernel == "area"))
@@ -148,7 +148,7 @@ def _lanczos(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _tent(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.clip(1 - np.abs(x), 0, None)
+    return np.maximum(1 - np.abs(x), 0.0)
 
 
 _SHAPE: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {

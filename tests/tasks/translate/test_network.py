@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from retouch.errors import InputError
-from retouch.tasks.translate.network import FCN, Norm, PatchGAN, PixelGAN, ResNet, UNet, initialise, layers
-from retouch.tasks.translate.network.layers import Blur, DoublingConv, HalvingConv
+from retouch.nn import layers
+from retouch.nn.layers import Blur, DoublingConv, HalvingConv
+from retouch.tasks.translate.network import FCN, Norm, PatchGAN, PixelGAN, ResNet, UNet, initialise
 
 
 def on_paper(build: Callable[[], nn.Module]) -> nn.Module:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
+from retouch.nn.layers import Blur
 from retouch.tasks.translate.method.operations import (
     NOTHING,
     BilinearDoubling,
@@ -21,7 +22,6 @@ from retouch.tasks.translate.method.operations import (
     TransposedConvolution,
     Window,
 )
-from retouch.tasks.translate.network.layers import Blur
 
 RANDOM = torch.Generator().manual_seed(0)
 

@@ -13,7 +13,8 @@ from retouch.tasks.translate.method import lab as edit
 from retouch.tasks.translate.network import PatchGAN
 from retouch.tasks.translate.recipe import Colourise
 from retouch.tasks.translate.recipe.colourise import lab_of, rgb_of
-from retouch.tasks.translate.recipe.parts import Game, Pictures
+from retouch.tasks.translate.recipe.parts import Pictures
+from retouch.training.game import Game
 from tests.tasks.translate.toy_recipes import Watched, batches, toy
 
 GRID = np.stack(np.meshgrid(*[np.linspace(0, 1, 13, dtype=np.float32)] * 3), axis=-1).reshape(-1, 3)

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from retouch.errors import InputError
 from retouch.tasks.translate.recipe import CycleGAN
-from retouch.tasks.translate.recipe.parts import Discriminator, Game
 from retouch.tasks.translate.recipe.pool import ImagePool
+from retouch.training.game import Discriminator, Game
 from tests.tasks.translate.toy_recipes import PLAIN, SIZE, Watched, batches, networks_of, toy
 
 

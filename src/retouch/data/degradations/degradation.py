@@ -86,7 +86,7 @@ class Sometimes:
     @property
     def spec(self) -> str:
         """The degradation's, with the probability behind a colon."""
-        return f"{self.degradation.spec}:{self.probability:g}"
+        return f"{self.degradation.spec}:{plain(self.probability)}"
 
     @property
     def scale(self) -> int:
@@ -135,3 +135,12 @@ class Chain:
         for step in self.steps:
             picture = step.apply(picture, random)
         return picture
+
+
+def plain(value: float) -> str:
+    """Write a number so that it is read as the same one.
+
+    Args:
+        value: finite.
+    """
+    return repr(float(value)).removesuffix(".0")

@@ -88,7 +88,7 @@ class Degraded:
         room = min(picture.shape[1:]) / self._size
         shrunk = random.random() < 0.5
         factor = math.exp(random.random() * math.log(min(self._zoom, room)))
-        side = min(round(self._size * factor), *picture.shape[1:]) if shrunk else self._size
+        side = min(round(self._size * factor) if shrunk else self._size, *picture.shape[1:])
         top, left = (int(random.integers(0, whole - side + 1)) for whole in picture.shape[1:])
         cut = picture[:, top : top + side, left : left + side]
         return resize(cut, (self._size, self._size)).clip(0, 1)

@@ -11,12 +11,14 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from retouch.data.degradations.degradation import Planes, Spoiled
+from retouch.data.degradations.degradation import Planes, Spoiled, plain
 from retouch.errors import InputError
 from retouch.image.resample import Kernel, resize
 
 Range = tuple[float, float]
 """Lowest and highest; both included, drawn evenly."""
+
+_WEAKEST = 1e-7
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class _Smaller:
 
     def __post_init__(self) -> None:
         if not 1 <= self.factor <= 64:
-            raise InputError(f"{self.name} makes pictures {self.factor} times smaller; give a factor of 1 to 64")
+            raise InputError(f"{self.name} has the factor {self.factor}; give a whole one from 1 to 64")
 
     @property
     def spec(self) -> str:
@@ -55,8 +57,8 @@ class _Smaller:
         height, width = picture.planes.shape[1:]
         if height % self.factor or width % self.factor:
             raise InputError(
-                f"{self.name}({self.factor}) got a picture of {width}×{height}; cut its sides to multiples of "
-                f"{self.factor}"
+                f"{self.name}({self.factor}) got a picture of {width}×{height}; cut its sides to multiples "
+                f"of {self.factor}"
             )
         size = height // self.factor, width // self.factor
         planes = resize(picture.planes, size, kernel=self.kernel, levels=0 if picture.noise.any() else 255)
@@ -212,7 +214,8 @@ class Poisson:
     def apply(self, picture: Spoiled, random: np.random.Generator) -> Spoiled:
         """Count photons."""
         sigma = random.uniform(*self.sigma) / 255
-        if sigma <= 0:
+        # Weaker than float32 can show beside white, and more photons than numpy can count.
+        if sigma < _WEAKEST:
             return picture
         photons = 1 / sigma**2
         wanted = picture.planes.clip(0, 1)
@@ -249,9 +252,10 @@ class Blur:
         """Blur it."""
         sigma = random.uniform(*self.sigma)
         planes = ndimage.gaussian_filter(picture.planes, sigma, mode="reflect", axes=(1, 2))
-        # A Gaussian's squared weights sum to 1 / (4πσ²).
-        kept = min(1.0, 1 / (2 * sigma * math.sqrt(math.pi))) if sigma > 0 else 1.0
-        return Spoiled(np.asarray(planes, np.float32), picture.noise * np.float32(kept))
+        noise = picture.noise
+        if noise.any():
+            noise = ndimage.gaussian_filter(noise, sigma, mode="reflect", axes=(1, 2)) * _kept(sigma)
+        return Spoiled(np.asarray(planes, np.float32), np.asarray(noise, np.float32))
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,9 +329,16 @@ def _gain(kernel: Kernel, factor: int) -> float:
     return float(np.square(weights[8]).sum())
 
 
+def _kept(sigma: float) -> float:
+    """How much of independent noise is left by a Gaussian blur, sampled and cut as it is done."""
+    line = np.zeros(2 * math.ceil(4 * sigma) + 3)
+    line[len(line) // 2] = 1
+    return float(np.square(ndimage.gaussian_filter1d(line, sigma)).sum())
+
+
 def _range(value: Range) -> str:
     low, high = value
-    return f"{low:g}" if low == high else f"{low:g}..{high:g}"
+    return plain(low) if low == high else f"{plain(low)}..{plain(high)}"
 
 
 def _check(name: str, option: str, value: Range, least: float, most: float) -> None:

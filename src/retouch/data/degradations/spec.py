@@ -75,7 +75,7 @@ def _term(term: str, spec: str) -> Degradation:
     if not 0 <= probability <= 1:
         raise InputError(f"degradation {term!r} happens to {part} of the pictures; give a part from 0 to 1")
     if made.scale > 1:
-        raise InputError(f"degradation {term!r} makes some pictures smaller and others not; leave the colon out")
+        raise InputError(f"degradation {term!r} would make some pictures smaller; leave the colon out")
     return Sometimes(made, probability)
 
 
@@ -87,7 +87,7 @@ def _made(name: str, inner: str, term: str) -> Degradation:
         raise InputError(f"degradation {term!r} takes no number; write {name}")
     low, dots, high = inner.partition("..")
     first = _number(low, term)
-    if isinstance(kind, type) and issubclass(kind, Bicubic | Area | Lanczos):
+    if name in (Bicubic.name, Area.name, Lanczos.name):
         if dots or first != int(first):
             raise InputError(f"degradation {term!r} takes a whole factor; write {name}(4)")
         return kind(int(first))

@@ -35,8 +35,8 @@ class Denoiser(nn.Module):
         super().__init__()
         if min(width, deep, blocks, channels) < 1:
             raise InputError(
-                f"a denoiser has width {width}, depth {deep}, {blocks} blocks and {channels} channels; all are "
-                "at least 1"
+                f"a denoiser has width {width}, depth {deep}, {blocks} blocks and {channels} channels; all "
+                "are at least 1"
             )
         self.channels = channels
 
@@ -45,9 +45,9 @@ class Denoiser(nn.Module):
 
         self.head = nn.Conv2d(4 * (channels + 1), width, 3, padding=1)
         self.down = nn.ModuleList([stack(width), stack(deep)])
-        self.smaller = nn.ModuleList([nn.Conv2d(width, deep, 2, stride=2), nn.Conv2d(deep, deep, 2, stride=2)])
+        self.smaller = nn.ModuleList(nn.Conv2d(size, deep, 2, stride=2) for size in (width, deep))
         self.middle = stack(deep)
-        self.larger = nn.ModuleList([nn.Conv2d(deep, 4 * width, 1), nn.Conv2d(deep, 4 * deep, 1)])
+        self.larger = nn.ModuleList(nn.Conv2d(deep, 4 * size, 1) for size in (width, deep))
         self.up = nn.ModuleList([stack(width), stack(deep)])
         self.tail = nn.Conv2d(width, 4 * channels, 3, padding=1)
         with_small_weights(self.tail)

@@ -32,8 +32,8 @@ class Upscaler(nn.Module):
         super().__init__()
         if min(width, blocks, scale, channels) < 1:
             raise InputError(
-                f"an upscaler has width {width}, {blocks} blocks, scale {scale} and {channels} channels; all are "
-                "at least 1"
+                f"an upscaler has width {width}, {blocks} blocks, scale {scale} and {channels} channels; all "
+                "are at least 1"
             )
         self.scale = scale
         self.head = nn.Conv2d(channels, width, 3, padding=1)

@@ -32,7 +32,7 @@ class Restore(Recipe):
         adam: the optimiser.
         images: how many it learns from unless engine.images says.
 
-    Source: Lim et al. 2017, arXiv:1707.02921, section 4.2 (mean difference, Adam, turned and mirrored squares).
+    Source: Lim et al. 2017, arXiv:1707.02921, section 4.2 (mean difference, Adam, turned and mirrored).
     Departs: cosine instead of steps; half of the squares are shrunk from larger ones; denoising by the same
         recipe.
     """
@@ -68,6 +68,11 @@ class Restore(Recipe):
         """What spoils the pictures."""
         return parse(self.degradations)
 
+    @property
+    def tells(self) -> bool:
+        """Whether the network is one that can be told how strong the noise is."""
+        return self.chain.scale == 1
+
     @classmethod
     def presets(cls) -> dict[str, dict[str, object]]:
         """Name sets of options."""
@@ -100,7 +105,7 @@ class Restore(Recipe):
 
     def prepare(self, batch: Batch) -> Batch:
         """Tell a denoiser of the noise, in a part of the pictures."""
-        if self.chain.scale > 1:
+        if not self.tells:
             return batch
         noise = batch["noise"]
         known = torch.rand(noise.shape[0], 1, 1, 1, device="cpu").to(noise.device) < self.told
@@ -124,15 +129,34 @@ class Restore(Recipe):
 
     def validate(self, networks: Networks, data: Data, device: torch.device) -> Evaluation:
         """Restore validation pictures, without telling of the noise."""
+        return self.measured(networks, data, device)
+
+    def measured(
+        self, networks: Networks, data: Data, device: torch.device, *, distribution: bool = False
+    ) -> Evaluation:
+        """Measure on validation pictures.
+
+        Args:
+            networks: with the one that restores.
+            data: the pictures.
+            device: where the network is.
+            distribution: also measure how far the patches of all pictures are from those of the true ones.
+        """
 
         def restore(spoiled: Tensor) -> Tensor:
             ready = spoiled.to(device, memory_format=torch.channels_last)
-            if self.chain.scale == 1:
+            if self.tells:
                 ready = told(ready)
             found: Tensor = networks["restorer"](ready)
             return found
 
-        return evaluated(restore, data.ordered(1), self.chain)
+        return evaluated(
+            restore,
+            data.ordered(1),
+            self.chain,
+            multiple=self.card("restorer").multiple,
+            distribution=distribution,
+        )
 
     def card(self, product: str) -> Card:
         """Describe the network."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 from torch import nn
 
 from retouch import data as pictures_of
 from retouch.data.degradations import Chain, Degraded
 from retouch.errors import InputError
+from retouch.nn.layers import Norm, Upsampling
 from retouch.tasks.restore.network import Denoiser, Upscaler
 from retouch.training import Data
 
@@ -52,6 +53,33 @@ class Network:
 
 
 @dataclass(frozen=True)
+class UNetSizes:
+    """The U-Net of pix2pix.
+
+    Args:
+        depth: how often the picture is halved: 7 for squares of 128 px, 8 for 256.
+        width: channels of its first layer.
+        norm: its normalisation.
+        dropout: the share of features it drops while training, where the paper drops.
+        upsampling: how it doubles maps: transpose as in the paper, blur or resize without checkerboard.
+    """
+
+    depth: int = 7
+    width: int = 64
+    norm: Norm = "batch"
+    dropout: float = 0.0
+    upsampling: Upsampling = "transpose"
+
+    def sizes(self, scale: int) -> dict[str, Any]:
+        """Give the arguments that build it.
+
+        Args:
+            scale: by how much it enlarges.
+        """
+        return {"scale": scale, **asdict(self)}
+
+
+@dataclass(frozen=True)
 class Pictures:
     """How pictures come to the network.
 
@@ -59,7 +87,7 @@ class Pictures:
         size: side of the square it learns from, before anything happens to it.
         flip: mirror half of them.
         rotate: turn them by quarter turns.
-        zoom: half of them are cut up to so many times larger, and shrunk: sharper detail from the same photos.
+        zoom: half of them are cut up to so many times larger, and shrunk, which gives sharper detail.
     """
 
     size: int = 160
@@ -90,7 +118,7 @@ class Pictures:
         """
         if self.size % chain.scale:
             raise InputError(
-                f"pictures.size is {self.size}, and the degradations make pictures {chain.scale} times smaller; "
+                f"pictures.size is {self.size}, and the degradations make it {chain.scale} times smaller; "
                 f"give a multiple of {chain.scale}"
             )
         whole = round(self.size * self.zoom)

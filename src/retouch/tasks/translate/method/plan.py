@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
+from retouch.nn.layers import Blur, Tanh
 from retouch.tasks.translate.method.operations import (
     BilinearDoubling,
     Border,
@@ -24,7 +25,6 @@ from retouch.tasks.translate.method.operations import (
     Sum,
     TransposedConvolution,
 )
-from retouch.tasks.translate.network.layers import Blur, Tanh
 from retouch.tasks.translate.network.resnet import BorderedConv
 
 

@@ -6,11 +6,11 @@ Every network takes and returns float32 ``(B, C, H, W)`` in its own range: gener
 
 from __future__ import annotations
 
-from retouch.tasks.translate.network.discriminators import PatchGAN, PixelGAN
+from retouch.nn.discriminators import PatchGAN, PixelGAN
+from retouch.nn.layers import Downsampling, Norm, Upsampling, initialise
+from retouch.nn.unet import UNet
 from retouch.tasks.translate.network.fcn import FCN
-from retouch.tasks.translate.network.layers import Downsampling, Norm, Upsampling, initialise
 from retouch.tasks.translate.network.resnet import ResNet
-from retouch.tasks.translate.network.unet import UNet
 
 __all__ = [
     "FCN",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from retouch.errors import InputError
-from retouch.tasks.translate.network.layers import Norm, Tanh, Upsampling, initialise, needs_bias
-from retouch.tasks.translate.network.unet import layers
+from retouch.nn.layers import Norm, Tanh, Upsampling, initialise, needs_bias
+from retouch.nn.unet import layers
 
 
 class FCN(nn.Module):

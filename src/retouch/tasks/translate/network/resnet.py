@@ -7,7 +7,7 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from retouch.tasks.translate.network.layers import (
+from retouch.nn.layers import (
     Blur,
     Downsampling,
     Norm,

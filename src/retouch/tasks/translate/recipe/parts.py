@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 from torch import nn
 
-from retouch.errors import InputError, UnknownName
-from retouch.losses import Adversarial
-from retouch.losses.diffaugment import KINDS
-from retouch.tasks.translate.network import FCN, Norm, PatchGAN, PixelGAN, ResNet, UNet, Upsampling
+from retouch.errors import InputError
+from retouch.tasks.translate.network import FCN, Norm, ResNet, UNet, Upsampling
+from retouch.training.game import Discriminator, check_least
 
 GeneratorKind = Literal[
     "unet-256", "unet-128", "unet", "resnet-9", "resnet-6", "fcn-large", "fcn-small", "fcn"
 ]
-DiscriminatorKind = Literal["patch", "pixel"]
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ class Generator:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be built."""
-        _check_least("generator", self, depth=1, width=1, dropout=0)
+        check_least("generator", self, depth=1, width=1, dropout=0)
         if self.dropout >= 1:
             raise InputError(f"generator.dropout is {self.dropout}; it is a share, from 0 to below 1")
 
@@ -82,79 +80,6 @@ class Generator:
     def multiple(self) -> int:
         """Say of what the input's height and width must be multiples."""
         return 4 if self.architecture == "resnet" else 2 ** int(self.sizes((3, 3))["depth"])
-
-
-@dataclass(frozen=True)
-class Discriminator:
-    """The network that tells real pictures from made ones.
-
-    Args:
-        kind: patch judges patches, pixel judges every pixel for itself.
-        layers: of kind patch: 3 for 70×70 pixels, 1 for 16×16, 5 for 286×286.
-        width: channels of its first layer.
-        norm: its normalisation.
-        conditional: show it the input beside the picture.
-        rate: its learning rate, as a multiple of the generator's.
-    """
-
-    kind: DiscriminatorKind = "patch"
-    layers: int = 3
-    width: int = 64
-    norm: Norm = "batch"
-    conditional: bool = True
-    rate: float = 1.0
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be built."""
-        _check_least("discriminator", self, layers=1, width=1, rate=0)
-
-    @property
-    def smallest(self) -> int:
-        """The side, in pixels, below which there is no patch to judge."""
-        return 1 if self.kind == "pixel" else 3 * 2**self.layers
-
-    def build(self, channels: int) -> nn.Module:
-        """Make it with fresh weights.
-
-        Args:
-            channels: of what it is shown.
-        """
-        if self.kind == "pixel":
-            return PixelGAN(channels, width=self.width, norm=self.norm)
-        return PatchGAN(channels, layers=self.layers, width=self.width, norm=self.norm)
-
-
-@dataclass(frozen=True)
-class Game:
-    """The adversarial part of the loss.
-
-    Args:
-        kind: vanilla, least-squares, hinge or wgan-gp.
-        weight: of the generator's adversarial loss; 0: no discriminator at all.
-        penalty: weight of the gradient penalty; of wgan-gp only, the paper's is 10.
-        r1: weight γ of the R1 penalty; 0: none. It is computed for every 16th batch, with 16 times the
-            weight. Of a conditional discriminator it is the slope by the input and the picture together.
-        augment: DiffAugment: color, translation, cutout, with commas between; empty: none.
-        feature_matching: weight of the feature-matching loss; 0: none.
-    """
-
-    kind: Adversarial = "vanilla"
-    weight: float = 1.0
-    penalty: float = 10.0
-    r1: float = 0.0
-    augment: str = ""
-    feature_matching: float = 0.0
-
-    def __post_init__(self) -> None:
-        """Refuse what does not exist."""
-        if self.kind not in get_args(Adversarial):
-            raise UnknownName("adversarial loss", self.kind, get_args(Adversarial))
-        strange = {item.strip() for item in self.augment.split(",")} - {"", *KINDS}
-        if strange:
-            raise InputError(
-                f"game.augment names {min(strange)!r}; it can be any of {', '.join(KINDS)}, with commas"
-            )
-        _check_least("game", self, weight=0, penalty=0, r1=0, feature_matching=0)
 
 
 @dataclass(frozen=True)
@@ -204,34 +129,3 @@ def check_size(generator: Generator, judge: Discriminator | None, pictures: Pict
             f"pictures.size is {pictures.size}, but a discriminator of {judge.layers} layers needs "
             f"{judge.smallest}; give a larger --pictures.size or fewer --discriminator.layers"
         )
-
-
-def _check_least(group: str, options: object, **least: int) -> None:
-    for name, lowest in least.items():
-        value = getattr(options, name)
-        if value < lowest:
-            raise InputError(f"{group}.{name} is {value}; it must be at least {lowest}")
-
-
-def check_critic(game: Game, judge: Discriminator) -> None:
-    """Refuse a gradient penalty on a critic whose pictures in a batch see one another.
-
-    Raises:
-        InputError: The critic has batch normalisation.
-    """
-    if game.kind == "wgan-gp" and game.weight and judge.norm == "batch":
-        raise InputError(
-            "wgan-gp needs a critic without batch normalisation, whose slope is not that of one picture; "
-            "add --discriminator.norm instance or none"
-        )
-
-
-def bare(judge: nn.Module) -> PatchGAN | PixelGAN:
-    """Find the discriminator inside what torch.compile makes of it.
-
-    Its maps are not to be had from outside, and the slope of a slope, which penalties need, not at all.
-    """
-    inner = getattr(judge, "_orig_mod", judge)
-    if not isinstance(inner, PatchGAN | PixelGAN):
-        raise TypeError(f"a {type(inner).__name__} is no discriminator of this task")
-    return inner

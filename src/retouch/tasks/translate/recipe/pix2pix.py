@@ -31,15 +31,7 @@ from retouch.tasks.translate.recipe.judging import (
     fidelity,
     results,
 )
-from retouch.tasks.translate.recipe.parts import (
-    Discriminator,
-    Game,
-    Generator,
-    Pictures,
-    bare,
-    check_critic,
-    check_size,
-)
+from retouch.tasks.translate.recipe.parts import Generator, Pictures, check_size
 from retouch.tasks.translate.recipe.pool import ImagePool
 from retouch.training import (
     Batch,
@@ -52,6 +44,7 @@ from retouch.training import (
     Turn,
     epochs,
 )
+from retouch.training.game import Discriminator, Game, bare, check_critic
 from retouch.weights import Card
 
 R1_EVERY = 16

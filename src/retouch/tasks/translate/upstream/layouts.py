@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from retouch.errors import UnknownWeights
-from retouch.tasks.translate.network.layers import Blur
+from retouch.nn.layers import Blur
 from retouch.tasks.translate.upstream.parts import TASK, Variant, parts, slots
 from retouch.tasks.translate.upstream.recognise import (
     check_fits,

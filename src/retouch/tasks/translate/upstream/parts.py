@@ -14,8 +14,8 @@ from typing import Literal
 import torch
 
 from retouch.errors import UnknownWeights
+from retouch.nn.layers import Blur
 from retouch.tasks.translate.network import FCN, PatchGAN, PixelGAN, ResNet, UNet
-from retouch.tasks.translate.network.layers import Blur
 from retouch.weights.architecture import Architecture
 from retouch.weights.card import JSON, Card
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from retouch.errors import InputError
-from retouch.tasks.translate.network.layers import (
+from retouch.nn.layers import (
     HalvingConv,
     Norm,
     Tanh,
