@@ -29,6 +29,7 @@ from retouch.weights.registry import PUBLISHED
 DOCS = Path(__file__).parent
 RESULTS = DOCS.parent / "benchmarks" / "results"
 HEIGHT = 260  # pixels of a strip
+_NOTHING = object()
 
 
 def main() -> None:
@@ -136,6 +137,13 @@ def recipe_table(name: str) -> str:
     return _options([item for item in about.described(recipe) if not item.name.startswith("engine.")])
 
 
+def added_table(name: str, like: str) -> str:
+    """The options of a recipe that another has not, or has with another default."""
+    usual = flat(named(catalog.recipes(), like)())
+    described = about.described(named(catalog.recipes(), name))
+    return _options([item for item in described if usual.get(item.name, _NOTHING) != item.default])
+
+
 def engine_table() -> str:
     """The options that every recipe has."""
     recipe = named(catalog.recipes(), "pix2pix")
@@ -181,11 +189,11 @@ def published_table() -> str:
     return "\n".join(rows)
 
 
-def measured_table(*, inpainting: bool) -> str:
+def measured_table(task: str) -> str:
     """The quality of the published runs of a task, as experiments/README.md has it."""
     text = (DOCS.parent / "experiments" / "README.md").read_text(encoding="utf-8")
     sections = text.split("\n## ")[1:]
-    chosen = [each for each in sections if each.startswith("Inpainting") == inpainting]
+    chosen = [each for each in sections if _TASKS.get(each.split()[0].rstrip(":,"), "translate") == task]
     text = "\n\n".join(f"### {each.strip()}" for each in chosen)
     return text.replace("../docs/", "")
 
@@ -238,6 +246,9 @@ def filling_table() -> str:
     return "\n".join(rows)
 
 
+_TASKS = {"Inpainting": "inpaint", "Restoration": "restore"}
+"""First word of a section of experiments/README.md → its task; all others are of translate."""
+
 _TABLES: dict[str, Callable[[], str]] = {
     "opencv": opencv_table,
     "fpie": fpie_table,
@@ -245,13 +256,17 @@ _TABLES: dict[str, Callable[[], str]] = {
     "presets": presets_table,
     "pix2pix": lambda: recipe_table("pix2pix"),
     "train-inpaint": lambda: recipe_table("inpaint"),
+    "train-restore": lambda: recipe_table("restore"),
+    "train-restore-pix2pix": lambda: added_table("restore-pix2pix", "restore"),
+    "restoring": restoring_table,
     "engine": engine_table,
     "differences": differences_table,
     "limits": limits_table,
     "card": card_table,
     "published": published_table,
-    "measured": functools.partial(measured_table, inpainting=False),
-    "measured-inpaint": functools.partial(measured_table, inpainting=True),
+    "measured": functools.partial(measured_table, "translate"),
+    "measured-inpaint": functools.partial(measured_table, "inpaint"),
+    "measured-restore": functools.partial(measured_table, "restore"),
     "training": training_table,
     "filling": filling_table,
 }

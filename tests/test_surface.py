@@ -28,6 +28,7 @@ PUBLIC = [
     "Polygon",
     "Progress",
     "Region",
+    "Restorer",
     "RetouchError",
     "Translator",
     "blend",
@@ -38,9 +39,11 @@ PUBLIC = [
     "inpaint",
     "recolor",
     "relight",
+    "restore",
     "solve_poisson",
     "tile",
     "translate",
+    "upscale",
 ]
 every_edit = pytest.mark.parametrize("edit", catalog.EDITS, ids=lambda edit: edit.name)
 

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from retouch.tasks.inpaint import Inpainter as Inpainter
     from retouch.tasks.inpaint import inpaint as inpaint
     from retouch.tasks.inpaint.recipe.evaluating import evaluate_inpainting as evaluate_inpainting
+    from retouch.tasks.restore import Restorer as Restorer
+    from retouch.tasks.restore import restore as restore
+    from retouch.tasks.restore import upscale as upscale
     from retouch.tasks.translate import Translator as Translator
     from retouch.tasks.translate import translate as translate
     from retouch.tasks.translate.recipe.evaluating import evaluate as evaluate
@@ -49,6 +52,7 @@ _HOME = {
     "Polygon": "retouch.image",
     "Progress": "retouch.progress",
     "Region": "retouch.image",
+    "Restorer": "retouch.tasks.restore",
     "RetouchError": "retouch.errors",
     "Translator": "retouch.tasks.translate",
     "blend": "retouch.tasks.blend",
@@ -59,9 +63,11 @@ _HOME = {
     "inpaint": "retouch.tasks.inpaint",
     "recolor": "retouch.tasks.blend",
     "relight": "retouch.tasks.blend",
+    "restore": "retouch.tasks.restore",
     "solve_poisson": "retouch.tasks.blend",
     "tile": "retouch.tasks.blend",
     "translate": "retouch.tasks.translate",
+    "upscale": "retouch.tasks.restore",
 }
 
 __all__ = sorted(_HOME)  # noqa: PLE0605 - a list of strings; one table names every public thing

@@ -118,6 +118,8 @@ EDITS: tuple[Edit, ...] = (
         "translate",
         "Translate a photo into another kind of picture, as a network was trained to.",
     ),
+    Edit("restore", "restore", "Take the noise out of a photo."),
+    Edit("upscale", "restore", "Enlarge a photo, four times or to any size."),
 )
 """Every edit, in the order in which menus show them."""
 

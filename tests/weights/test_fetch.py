@@ -297,7 +297,7 @@ def test_the_registry_is_complete_and_unambiguous(monkeypatch: pytest.MonkeyPatc
         len(PUBLISHED)
         == len({item.name for item in PUBLISHED})
         == len({place_of(item) for item in PUBLISHED})
-        == 28
+        == 47
     )
     assert all(item.urls and item.licence and item.paper and item.task for item in PUBLISHED)
     assert fetched() == {}

@@ -20,7 +20,7 @@ DONE, INTERNAL, REFUSED, CANCELLED = 0, 1, 2, 130
 """The exit codes."""
 
 TOOLS = {
-    "data": "Check training pictures, draw some, or freeze holes to fill.",
+    "data": "Check training pictures, draw or spoil some, or freeze holes to fill.",
     "demo": "Run every edit on sample photos and write a page of before/after pictures.",
     "doctor": "Check what works on this machine and say what to install for the rest.",
     "evaluate": "Measure trained weights on pictures: fidelity, texture, recognised classes.",
@@ -36,8 +36,8 @@ Usage: retouch train RECIPE --data DATA --out RUN [--OPTION VALUE …]
        retouch train --list           lists the recipes"""
 
 GROUPS: dict[str, tuple[str, ...]] = {
-    "data": ("check", "holes", "make", "verify"),
-    "evaluate": ("inpaint",),
+    "data": ("check", "degrade", "holes", "make", "verify"),
+    "evaluate": ("inpaint", "restore"),
     "weights": ("list", "show", "convert", "fetch"),
 }
 """The tools that are several commands."""

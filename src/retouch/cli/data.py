@@ -1,4 +1,4 @@
-"""``retouch data``: look through a folder of training pictures, draw one, or freeze holes to fill."""
+"""``retouch data``: look through training pictures, draw or spoil some, or freeze holes to fill."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from retouch.data.holes import Manifest
 
 data = App(
-    name="data", help="Check training pictures, draw some, or freeze holes to fill.", help_format="plaintext"
+    name="data",
+    help="Check training pictures, draw or spoil some, or freeze holes to fill.",
+    help_format="plaintext",
 )
 """The group of commands."""
 
@@ -82,6 +84,41 @@ def make(
         counts = write(whole, out, progress=watch)
     listed = ", ".join(f"{number} {split}" for split, number in counts.items())
     return Result({"output": str(out.absolute()), "source": whole, "counts": counts}, f"{out}: {listed}")
+
+
+@data.command
+def degrade(
+    folder: Annotated[Path, Parameter(help="A folder of pictures.")],
+    out: Annotated[Path, Parameter(help="Folder to write; made when missing.")],
+    /,
+    *,
+    degradations: Annotated[
+        str,
+        Parameter(
+            metavar="SPEC",
+            help="With commas, one after the other: bicubic(4), area(4), lanczos(4), noise(25), "
+            "noise(5..50), channel-noise(5..50), mapped-noise(5..50), poisson(30), blur(1), jpeg(40..95), "
+            "8-bit; jpeg(40):0.5 happens to every second picture.",
+        ),
+    ],
+    seed: Annotated[int, Parameter(help="Another seed gives other noise.")] = 0,
+    printing: Printing = DEFAULT,
+) -> Result:
+    """Spoil the pictures of a folder, to look at them or to keep them as inputs."""
+    from retouch.data.degradations import degrade as spoil
+    from retouch.data.degradations import parse
+
+    chain = parse(degradations)
+    with Watch("spoiling", bar=not (printing.json or printing.quiet)) as watch:
+        count = spoil(folder, out, degradations, seed=seed, progress=watch)
+    facts = {
+        "output": str(out.absolute()),
+        "pictures": count,
+        "degradations": chain.spec,
+        "scale": chain.scale,
+        "seed": seed,
+    }
+    return Result(facts, f"{one_line(str(out))}: {count} pictures, {chain.spec}")
 
 
 @data.command

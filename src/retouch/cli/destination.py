@@ -24,8 +24,8 @@ class Destination:
     """Where and how to write; every edit takes these.
 
     Args:
-        output: The file to write; its ending says the format.
-        overwrite: Replace the output file when it is there already.
+        output: The file to write; its ending says the format. For a folder of photos the folder to write.
+        overwrite: Replace what is there already.
         quality: 1 to 100, for JPEG, WebP and AVIF.
         lossless: Keep every sample exactly, or not, in a WebP.
         bit_depth: Bits per sample, instead of the photo's own.

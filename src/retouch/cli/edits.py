@@ -1,7 +1,8 @@
 """One command per edit of the catalog, made when it is asked for: ``retouch.cli.edits.blend``.
 
 A command's parameters are the verb's options as :mod:`retouch.catalog` reads them, plus the ones
-that every edit has here: where to write, and how to report.
+that every edit has here: where to write, and how to report. An edit of one picture also takes a
+folder of them.
 """
 
 from __future__ import annotations
@@ -14,13 +15,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retouch import catalog
+from retouch.cli import folders
 from retouch.cli.destination import Destination, check_destination
 from retouch.cli.options import parameters, region
 from retouch.cli.printing import DEFAULT, Printing, Result, one_line
 from retouch.cli.watch import Watch
+from retouch.errors import InputError
 
 if TYPE_CHECKING:
     from retouch.image import Picture
+    from retouch.progress import ProgressCallback
 
 
 def __getattr__(name: str) -> Callable[..., Result]:
@@ -83,16 +87,39 @@ def _perform(
 ) -> Result:
     from retouch.image import Picture
 
-    check_destination(destination.output, overwrite=destination.overwrite)
+    folder = _folder_in(edit, paths)
+    if folder is None:
+        check_destination(destination.output, overwrite=destination.overwrite)
     started = time.perf_counter()
     for option in options:
         if option.kind == "mask" and option.name == "mask":
             values["mask"] = region(values, required=option.required)
+    if folder is not None:
+        verb = edit.load()
+
+        def edit_file(path: Path, progress: ProgressCallback) -> Picture:
+            made: Picture = verb(Picture.of(path), **values, progress=progress)
+            return made
+
+        with Watch(edit.name, bar=not printing.quiet) as watch:
+            return folders.perform(folder, destination, edit_file, watch, printing)
     pictures = [Picture.of(path) for path in paths]
     with Watch(edit.name, bar=not printing.quiet) as watch:
         edited = edit.load()(*pictures, **values, progress=watch)
     destination.save(edited)
     return _result(edited, destination.output, time.perf_counter() - started)
+
+
+def _folder_in(edit: catalog.Edit, paths: tuple[Path, ...]) -> Path | None:
+    """The folder whose pictures are to be edited, if one is given."""
+    given = [path for path in paths if path.is_dir()]
+    if not given:
+        return None
+    if len(paths) > 1:
+        raise InputError(
+            f"{given[0]} is a folder, and {edit.name} takes {len(paths)} pictures at a time; give files"
+        )
+    return given[0]
 
 
 def _result(edited: Picture, output: Path, seconds: float) -> Result:
@@ -105,6 +132,8 @@ def _result(edited: Picture, output: Path, seconds: float) -> Result:
         **report,
     }
     notes = [f"{edited.width}×{edited.height} pixels", f"{seconds:.2f} s"]
+    if "noise" in report:
+        notes.append(f"noise {report['noise']:.1f}")
     if "residual" in report:
         notes.append(f"residual {report['residual']:.1e}")
     text = f"{one_line(str(output))} ({', '.join(notes)})"

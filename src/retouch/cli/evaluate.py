@@ -18,17 +18,27 @@ if TYPE_CHECKING:
 PICTURES_GROUP = Group("Pictures", sort_key=1)
 METRICS_GROUP = Group("Metrics", sort_key=2)
 
+OTHERS = {"inpaint": "fills holes", "restore": "cleans or enlarges pictures"}
+"""Task → what its weights do, of the tasks that have a command of their own."""
+
 evaluate = App(
     name="evaluate",
-    help="Measure trained weights on pictures, and print a table. Weights that fill holes: evaluate inpaint.",
+    help="Measure trained weights on pictures, and print a table. Weights that fill holes: evaluate inpaint; "
+    "that clean or enlarge: evaluate restore.",
     help_format="plaintext",
 )
-"""The command, and the one below it."""
+"""The command, and those below it."""
 
 evaluate.command(
     "retouch.cli.evaluate_inpaint:inpaint",
     name="inpaint",
     help="Measure how well networks fill holes, side by side with methods that need none.",
+)
+
+evaluate.command(
+    "retouch.cli.evaluate_restore:restore",
+    name="restore",
+    help="Measure how well networks clean and enlarge pictures, under the published protocols.",
 )
 
 
@@ -113,9 +123,10 @@ def of_model(
     from retouch.tasks.translate.recipe.evaluating import evaluate as measure
     from retouch.weights.load import identify
 
-    if identify(model).card.task == "inpaint":
+    task = identify(model).card.task
+    if task in OTHERS:
         raise InputError(
-            f"{model} fills holes, which are measured with: retouch evaluate inpaint {model} --data {data}"
+            f"{model} {OTHERS[task]}, which is measured with: retouch evaluate {task} {model} --data {data}"
         )
 
     with Watch("evaluating", bar=not (printing.json or printing.quiet)) as watch:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Group, Parameter
 
 from retouch.cli.printing import DEFAULT, OUTPUT_GROUP, Printing, Result, one_line
+from retouch.cli.tables import check_folder, names, write_tables
 from retouch.cli.watch import Watch
-from retouch.errors import InputError, OutputExists, UnwritablePicture
 
 if TYPE_CHECKING:
     from retouch.tasks.inpaint.recipe.comparison import Comparison
@@ -106,7 +106,7 @@ def inpaint(
 ) -> Result:
     """Measure how well networks fill holes, side by side with methods that need none."""
     if out is not None:
-        _check_folder(out, overwrite=overwrite)
+        check_folder(out, TABLES, overwrite=overwrite)
     from retouch.data.holes import split as split_kinds
     from retouch.tasks.inpaint.recipe.evaluating import evaluate_inpainting
     from retouch.tasks.inpaint.recipe.gallery import Gallery
@@ -118,8 +118,8 @@ def inpaint(
             data,
             split=split,
             holes=split_kinds(holes) if holes else (),
-            baselines=_names(baselines),
-            metrics=_names(metrics),
+            baselines=names(baselines),
+            metrics=names(metrics),
             size=size,
             limit=limit,
             largest=largest,
@@ -141,21 +141,6 @@ def inpaint(
     return Result(facts, "\n".join(lines))
 
 
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
-
-
-def _check_folder(folder: Path, *, overwrite: bool) -> None:
-    """Find out before the work whether its result can be written."""
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder} is a file; name a folder for the tables")
-    if not folder.parent.is_dir():
-        raise InputError(f"{folder} cannot be made: name a folder in one that is there")
-    there = [name for name in TABLES if (folder / name).exists()]
-    if there and not overwrite:
-        raise OutputExists(f"{folder / there[0]} is there already; choose another folder, or add --overwrite")
-
-
 def _write(folder: Path, comparison: Comparison, gallery: Gallery) -> list[Path]:
     texts = dict(
         zip(
@@ -170,14 +155,4 @@ def _write(folder: Path, comparison: Comparison, gallery: Gallery) -> list[Path]
             strict=True,
         )
     )
-    try:
-        folder.mkdir(exist_ok=True)
-        for name, text in texts.items():
-            draft = folder / f"{name}.part"
-            draft.write_text(text, encoding="utf-8", errors="backslashreplace")  # names of files
-            draft.replace(folder / name)
-    except OSError as error:
-        raise UnwritablePicture(
-            f"{folder} cannot be written to ({error.strerror}); choose another folder"
-        ) from None
-    return [*(folder / name for name in TABLES), *gallery.write(folder)]
+    return [*write_tables(folder, texts), *gallery.write(folder)]

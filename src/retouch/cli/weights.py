@@ -110,7 +110,11 @@ def convert(
         Path, Parameter(name=["--output", "-o"], group=OUTPUT_GROUP, help="The file to write.")
     ],
     to: Annotated[
-        str, Parameter(metavar="FORMAT", help="retouch, junyanz (pytorch-CycleGAN-and-pix2pix), cut or lama.")
+        str,
+        Parameter(
+            metavar="FORMAT",
+            help="retouch, junyanz (pytorch-CycleGAN-and-pix2pix), cut, lama, imdn, basicsr, kair or esrgan.",
+        ),
     ] = "retouch",
     name: Annotated[
         str | None,
@@ -140,6 +144,11 @@ def convert(
     if to not in formats:
         raise UnknownName("format", to, formats)
     found = identify(file, layouts=layouts, part=part)
+    if found.network is not None:
+        raise InputError(
+            f"{one_line(file)} is for a network that another library computes, which no other format could "
+            "hold; use the file as it is"
+        )
     # What cannot be built is not worth writing.
     build(found, catalog.architectures())
     if to == "retouch":

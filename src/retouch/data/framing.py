@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
 from retouch.data.origin import Planes, Size
 from retouch.errors import InputError, UnknownName
 
-Resize = Literal["stretch", "cover", "crop"]
+Resize = Literal["stretch", "cover", "crop", "within"]
 """``stretch``: the whole picture to the load size, whatever its shape (as in the pix2pix paper);
-``cover``: keep its shape, the shorter way fills the load size; ``crop``: keep its pixels."""
+``cover``: keep its shape, the shorter way fills the load size; ``crop``: keep its pixels, but enlarge it when it
+is too small; ``within``: keep its pixels, and take a smaller example when it is too small."""
 
 PAPER_RATIO = 286 / 256
 """Load size to crop size in the pix2pix and CycleGAN papers."""
@@ -105,8 +106,8 @@ class Framing:
             InputError: a size is not positive, or the load size is smaller than the size.
             UnknownName: there is no such way to resize.
         """
-        if resize not in ("stretch", "cover", "crop"):
-            raise UnknownName("resize", resize, ("stretch", "cover", "crop"))
+        if resize not in get_args(Resize):
+            raise UnknownName("resize", resize, get_args(Resize))
         if not 0 <= jitter <= 1:
             raise InputError(f"jitter is {jitter} but must be from 0 to 1; 0.1 is a mild one")
         wanted = (size, size) if isinstance(size, int) else size
@@ -146,7 +147,7 @@ class Framing:
         Returns:
             Height and width; the same for every epoch, so that the result can be kept.
         """
-        if self.size is None or self.load is None:
+        if self.size is None or self.load is None or self.resize == "within":
             return original
         target = self.load if self.augment else self.size
         if self.resize == "stretch":
@@ -166,6 +167,8 @@ class Framing:
             random: a generator made for this example.
         """
         size = self.size or stored
+        if self.resize == "within":
+            size = min(size[0], stored[0]), min(size[1], stored[1])
         room = stored[0] - size[0], stored[1] - size[1]
         if not self.augment:
             return View(room[0] // 2, room[1] // 2, size)

@@ -90,7 +90,9 @@ def weights_along(
         Indices and weights, (new, taps); the weights of a row sum to 1.
     """
     factor = new / old if scale is None else scale
-    place = (np.arange(new) + 0.5) / factor - 0.5
+    middles = np.arange(new) + 0.5
+    # Multiplied first, so that the middle between two samples is found to be just that.
+    place = (middles * old / new if scale is None else middles / scale) - 0.5
     if kernel == "nearest":
         nearest = np.clip(np.floor(place + 0.5), 0, old - 1).astype(np.int64)
         return nearest[:, None], np.ones((new, 1))
@@ -148,7 +150,7 @@ def _lanczos(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _tent(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.maximum(1 - np.abs(x), 0.0)
+    return np.where(np.abs(x) < 1, 1 - np.abs(x), 0.0)
 
 
 _SHAPE: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {

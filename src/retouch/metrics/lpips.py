@@ -9,7 +9,7 @@ a perceptual metric", CVPR 2018, arXiv:1801.03924, equation 1. Departs: none.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
@@ -17,7 +17,7 @@ from typing import Literal, Self
 import torch
 from torch import Tensor, nn
 
-from retouch.errors import InputError, UnknownName
+from retouch.errors import InputError, UnknownName, UnreadableWeights
 from retouch.metrics.fidelity import check_pair
 from retouch.metrics.published import PublishedFile, load_into, read_published
 
@@ -215,6 +215,34 @@ class Lpips(nn.Module):
             read_published(features, BACKBONE_FILES[backbone]),
             read_published(heads, HEAD_FILES[backbone]),
             backbone,
+        )
+
+    @classmethod
+    def in_folder(cls, folder: Path, backbones: Sequence[Backbone], *, needed: bool) -> Self | None:
+        """Read the published files of the first backbone that has both of them in a folder.
+
+        Args:
+            folder: where published networks are.
+            backbones: in the order in which they are wanted.
+            needed: not to have any is an error.
+
+        Returns:
+            The metric; None when there is none.
+
+        Raises:
+            UnreadableWeights: There is none and one is needed, or a file is another one.
+        """
+        for backbone in backbones:
+            files = folder / BACKBONE_FILES[backbone].name, folder / HEAD_FILES[backbone].name
+            if all(file.is_file() for file in files):
+                return cls.from_file(*files, backbone)
+        if not needed:
+            return None
+        sets = " or ".join(f"{BACKBONE_FILES[one].name} and {HEAD_FILES[one].name}" for one in backbones)
+        first = backbones[0]
+        raise UnreadableWeights(
+            f"LPIPS needs {sets} at {folder}, and there is neither; download the first ones from "
+            f"{BACKBONE_FILES[first].address} and {HEAD_FILES[first].address} and put them there"
         )
 
     @property

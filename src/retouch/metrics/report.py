@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
@@ -14,6 +12,7 @@ import torch
 from torch import Tensor
 
 from retouch.errors import InputError
+from retouch.metrics.writing import tsv
 
 Better = Literal["higher", "lower"]
 
@@ -90,13 +89,13 @@ class Report:
     def tsv(self) -> str:
         """The rows as tab-separated values under a header; an interval that does not exist is empty."""
         rows = [[getattr(row, column) for column in _COLUMNS] for row in self.rows]
-        return _tsv(_COLUMNS, rows)
+        return tsv(_COLUMNS, rows)
 
     def per_picture_tsv(self) -> str:
         """One line for each picture, one column for each metric that has a value for single pictures."""
         columns = list(self.per_picture.values())
         rows = [[name, *(column[i] for column in columns)] for i, name in enumerate(self.names)]
-        return _tsv(("name", *self.per_picture), rows)
+        return tsv(("name", *self.per_picture), rows)
 
     def json(self) -> str:
         """Everything, as strict JSON; a number that is not finite is null."""
@@ -195,11 +194,3 @@ def _shown(value: float | None) -> str:
 
 def _finite(value: object) -> object:
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _tsv(columns: Iterable[str], rows: Iterable[Sequence[object]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, delimiter="\t", lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(["" if cell is None else cell for cell in row] for row in rows)
-    return text.getvalue()

@@ -6,16 +6,15 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
-from retouch.errors import RetouchError, UnknownWeights, UnreadableWeights
+from retouch.errors import MissingDependency, RetouchError, UnknownWeights, UnreadableWeights
 from retouch.weights.architecture import Architecture, Layout
 from retouch.weights.card import Card
 from retouch.weights.find import find
+from retouch.weights.limited import Limited
 from retouch.weights.read import Contents, read
 from retouch.weights.sidecar import options_beside
 
@@ -47,6 +46,7 @@ class Identified:
         layout: the family of foreign files it belongs to, or None when it is ours.
         contents: all that the file holds.
         path: the file.
+        network: the network itself, filled, when another library computes it; else None.
     """
 
     card: Card
@@ -54,6 +54,7 @@ class Identified:
     layout: Layout | None
     contents: Contents
     path: Path
+    network: nn.Module | None = None
 
 
 def load(
@@ -122,15 +123,24 @@ def identify(
 
         layouts = catalog.layouts()
     options = {**contents.options, **options_beside(path), "file_name": path.name}
-    for layout in layouts:
-        card = layout.recognise(contents.tensors, options)
-        if card is not None:
+    lacking: list[str] = []
+    for layout in sorted(layouts, key=lambda layout: layout.load is not None):
+        if layout.load is not None:
+            try:
+                made = layout.load(contents.tensors, options)
+            except MissingDependency as error:
+                lacking.append(str(error))
+                continue
+            if made is not None:
+                return Identified(made[0], contents.tensors, layout, contents, path, made[1])
+        elif (card := layout.recognise(contents.tensors, options)) is not None:
             tensors = layout.rename(contents.tensors, card)
             return Identified(card, tensors, layout, contents, path)
     raise UnknownWeights(
         f"{path!s:.200} holds {len(contents.tensors)} tensors, {_first(contents.tensors)}, and they fit no "
         f"network that retouch knows ({', '.join(layout.name for layout in layouts) or 'none'}); "
         "check that it is the generator's file, and see `retouch weights show` for all of them"
+        + "".join(f"; {hint}" for hint in lacking)
     )
 
 
@@ -152,6 +162,8 @@ def build(
         UnknownWeights: The architecture is unknown, or a tensor is missing or left over; the
             message names the first five.
     """
+    if found.network is not None:
+        return found.network.to(device).eval()
     card, tensors = found.card, found.tensors
     architecture = next(
         (item for item in architectures if (item.name, item.task) == (card.architecture, card.task)), None
@@ -179,25 +191,10 @@ def build(
     return network.eval()
 
 
-class _Counted(TorchFunctionMode):
-    """Stops a constructor that makes far more tensors than the file has."""
-
-    def __init__(self, limit: int) -> None:
-        super().__init__()
-        self._left = limit
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        del types
-        self._left -= 1
-        if self._left < 0:
-            raise RuntimeError("it would have far more layers than the file has tensors")
-        return func(*args, **(kwargs or {}))
-
-
 def _on_meta(architecture: Architecture, card: Card, tensors: int, path: Path) -> nn.Module:
     """Build without memory for numbers: a card may claim any size."""
     try:
-        with torch.device("meta"), _Counted(1000 + _STEPS_PER_TENSOR * tensors):
+        with torch.device("meta"), Limited(1000 + _STEPS_PER_TENSOR * tensors):
             return architecture.build(**card.sizes)
     except (TypeError, ValueError, RuntimeError, ArithmeticError, LookupError, RetouchError) as error:
         raise UnreadableWeights(

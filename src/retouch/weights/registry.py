@@ -48,6 +48,46 @@ _TORCHVISION = (
 )
 
 
+_ESRGAN = "Wang et al.: ESRGAN, ECCV workshops 2018, arXiv:1809.00219"
+_REAL_ESRGAN = "Wang, Xie, Dong, Shan: Real-ESRGAN, ICCV workshops 2021, arXiv:2107.10833"
+_DNCNN = "Zhang et al.: Beyond a Gaussian Denoiser, IEEE TIP 2017, arXiv:1608.03981"
+_IMDN = (
+    "Hui, Gao, Yang, Wang: Lightweight Image Super-Resolution with Information Multi-distillation Network, "
+    "ACM MM 2019, arXiv:1909.11856"
+)
+_TRAINED_ON = "trained on data sets whose terms may exclude commercial use"
+
+
+def _real_esrgan(name: str, release: str, paper: str = _REAL_ESRGAN, file: str = "") -> Published:
+    return Published(
+        name=name,
+        task="restore",
+        urls=(f"https://github.com/xinntao/Real-ESRGAN/releases/download/{release}/{file or name}.pth",),
+        licence=f"the authors' project is under BSD-3-Clause; the weights were {_TRAINED_ON}",
+        paper=paper,
+    )
+
+
+def _kair(name: str, paper: str) -> Published:
+    return Published(
+        name=name,
+        task="restore",
+        urls=(f"https://github.com/cszn/KAIR/releases/download/v1.0/{name}.pth",),
+        licence=f"the authors' project is under MIT; the weights were {_TRAINED_ON}",
+        paper=paper,
+    )
+
+
+def _imdn(scale: int) -> Published:
+    return Published(
+        name=f"IMDN_x{scale}",
+        task="restore",
+        urls=(f"https://raw.githubusercontent.com/Zheng222/IMDN/master/checkpoints/IMDN_x{scale}.pth",),
+        licence="published without terms; trained on DIV2K, whose terms allow academic research only",
+        paper=_IMDN,
+    )
+
+
 def _translation(project: str, name: str, paper: str) -> Published:
     return Published(
         name=f"{project}-{name.replace('_', '-')}",
@@ -145,5 +185,20 @@ PUBLISHED: tuple[Published, ...] = (
         sha256="dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44",
         size=574_673_361,
     ),
+    _real_esrgan("RealESRGAN_x4plus", "v0.1.0"),
+    _real_esrgan("RealESRGAN_x2plus", "v0.2.1"),
+    _real_esrgan("RealESRNet_x4plus", "v0.1.1"),
+    _real_esrgan("RealESRGAN_x4plus_anime_6B", "v0.2.2.4"),
+    _real_esrgan("realesr-general-x4v3", "v0.2.5.0"),
+    _real_esrgan("realesr-general-wdn-x4v3", "v0.2.5.0"),
+    _real_esrgan("realesr-animevideov3", "v0.2.5.0"),
+    _real_esrgan("ESRGAN_x4", "v0.1.1", _ESRGAN, "ESRGAN_SRx4_DF2KOST_official-ff704c30"),
+    *(
+        _kair(name, _DNCNN)
+        for name in ("dncnn_15", "dncnn_25", "dncnn_50", "dncnn_gray_blind", "dncnn_color_blind", "dncnn3")
+    ),
+    _kair("msrresnet_x4_psnr", _ESRGAN),
+    _kair("msrresnet_x4_gan", _ESRGAN),
+    *(_imdn(scale) for scale in (2, 3, 4)),
 )
 """Every file that can be fetched, in the order in which it is listed."""

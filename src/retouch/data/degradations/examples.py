@@ -28,8 +28,9 @@ class Degraded:
         chain: what happens to it.
         size: side of the square that is learned from; None takes a picture as it is, without the rows and
             columns beyond a multiple of the scale.
-        zoom: what the examples give is larger than ``size``, and a square of up to so many times that is
-            shrunk to it; half of them keep their pixels.
+        zoom: a square of up to so many times ``size`` is cut out, and shrunk to it.
+        shrunk: the part of the examples that this happens to; of the others a square of ``size`` keeps its
+            pixels. A picture that is smaller is enlarged.
         fixed: an example is always spoiled alike, as its index says.
     """
 
@@ -40,12 +41,14 @@ class Degraded:
         *,
         size: int | None = None,
         zoom: float = 1.0,
+        shrunk: float = 0.5,
         fixed: bool = False,
     ) -> None:
         self._examples = examples
         self._chain = chain
         self._size = size
         self._zoom = zoom
+        self._shrunk = shrunk
         self._fixed = fixed
 
     @property
@@ -85,8 +88,8 @@ class Degraded:
         if self._size is None or self._fixed:
             height, width = (side - side % self._chain.scale for side in picture.shape[1:])
             return picture[:, :height, :width]
-        room = min(picture.shape[1:]) / self._size
-        shrunk = random.random() < 0.5
+        room = max(1.0, min(picture.shape[1:]) / self._size)
+        shrunk = random.random() < self._shrunk
         factor = math.exp(random.random() * math.log(min(self._zoom, room)))
         side = min(round(self._size * factor) if shrunk else self._size, *picture.shape[1:])
         top, left = (int(random.integers(0, whole - side + 1)) for whole in picture.shape[1:])
@@ -99,6 +102,7 @@ class Degraded:
             "degradations": self._chain.spec,
             "patch": self._size,
             "zoom": self._zoom,
+            "shrunk": self._shrunk,
         }
 
     def plain(self) -> Degraded:

@@ -87,13 +87,15 @@ class Pictures:
         size: side of the square it learns from, before anything happens to it.
         flip: mirror half of them.
         rotate: turn them by quarter turns.
-        zoom: half of them are cut up to so many times larger, and shrunk, which gives sharper detail.
+        zoom: a part of them is cut up to so many times larger, and shrunk, which gives sharper detail.
+        shrunk: the part.
     """
 
     size: int = 160
     flip: bool = True
     rotate: bool = True
     zoom: float = 1.5
+    shrunk: float = 0.5
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
@@ -101,6 +103,8 @@ class Pictures:
             raise InputError(f"pictures.size is {self.size}; it must be a multiple of 8, and at least 16")
         if not 1 <= self.zoom <= 8:
             raise InputError(f"pictures.zoom is {self.zoom}; it is a factor from 1 to 8")
+        if not 0 <= self.shrunk <= 1:
+            raise InputError(f"pictures.shrunk is {self.shrunk}; it is a part of the pictures, from 0 to 1")
 
     def drawn(self, source: str, chain: Chain) -> Data:
         """Open pictures, and spoil them.
@@ -122,7 +126,7 @@ class Pictures:
                 f"give a multiple of {chain.scale}"
             )
         whole = round(self.size * self.zoom)
-        resize: Literal["crop"] = "crop"
+        resize: Literal["within"] = "within"
         train = pictures_of.singles(
             source,
             "train",
@@ -135,5 +139,6 @@ class Pictures:
         )
         held = pictures_of.singles(source, "val", augment=False, size=None, resize=resize)
         return pictures_of.Drawn(
-            Degraded(train, chain, size=self.size, zoom=self.zoom), Degraded(held, chain, fixed=True)
+            Degraded(train, chain, size=self.size, zoom=self.zoom, shrunk=self.shrunk),
+            Degraded(held, chain, fixed=True),
         )

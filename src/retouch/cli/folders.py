@@ -1,0 +1,202 @@
+"""An edit of one picture, done to every picture of a folder."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from retouch.cli.destination import Destination
+from retouch.cli.printing import Printing, Result, one_line
+from retouch.errors import Cancelled, InputError, RetouchError, UnknownName, UnwritablePicture, WeightsError
+from retouch.progress import Progress, ProgressCallback
+
+if TYPE_CHECKING:
+    from retouch.image import Picture
+
+FAILED = 1
+"""The exit code when some pictures could not be edited."""
+
+_STEPS = 1000  # of the bar, for every picture
+_NAMED = 5  # files of which a note tells the names
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be done in a folder.
+
+    Args:
+        pictures: the files to be edited, relative to the folder, in the order of their names.
+        others: files that are no pictures, likewise.
+        there: pictures whose output is there already and must not be replaced, likewise.
+    """
+
+    pictures: tuple[Path, ...]
+    others: tuple[Path, ...]
+    there: tuple[Path, ...]
+
+
+def plan(source: Path, output: Path, *, overwrite: bool) -> Plan:
+    """Find out what is to be done, before any of it.
+
+    Args:
+        source: the folder of photos; folders in it are looked into, but not those that links lead to, nor
+            what is hidden.
+        output: the folder of results; it need not be there.
+        overwrite: results that are there may be replaced.
+
+    Returns:
+        The files.
+
+    Raises:
+        UnwritablePicture: the output is a file, or its own folder is missing.
+        InputError: there is no picture in the folder, or the output is the folder itself.
+    """
+    from retouch.image.write import SUFFIXES
+
+    if output.exists() and not output.is_dir():
+        raise UnwritablePicture(f"{output} is a file and {source} a folder; give a folder for the results")
+    if not output.is_dir() and not output.absolute().parent.is_dir():
+        raise UnwritablePicture(
+            f"the folder {output.parent} does not exist; make it first or choose another output"
+        )
+    here = output.resolve()
+    if here == source.resolve() and not overwrite:
+        raise InputError(
+            f"{output} holds the photos themselves; choose another folder, or replace them by --overwrite"
+        )
+    pictures: list[Path] = []
+    others: list[Path] = []
+    for place, folders, files in os.walk(source):
+        inside = Path(place)
+        folders[:] = sorted(
+            name for name in folders if not name.startswith(".") and (inside / name).resolve() != here
+        )
+        for name in sorted(name for name in files if not name.startswith(".")):
+            chosen = pictures if Path(name).suffix.lower() in SUFFIXES else others
+            chosen.append((inside / name).relative_to(source))
+    if not pictures:
+        raise InputError(
+            f"{source} holds no picture ({len(others)} other files); pictures end in {', '.join(SUFFIXES)}"
+        )
+    there = {name for name in pictures if not overwrite and os.path.lexists(output / name)}
+    return Plan(
+        tuple(name for name in pictures if name not in there),
+        tuple(others),
+        tuple(name for name in pictures if name in there),
+    )
+
+
+def perform(
+    source: Path,
+    destination: Destination,
+    edit: Callable[[Path, ProgressCallback], Picture],
+    watch: ProgressCallback,
+    printing: Printing,
+) -> Result:
+    """Edit every picture of a folder; a result appears complete or not at all.
+
+    Args:
+        source: the folder of photos.
+        destination: the folder of results, and how they are written.
+        edit: makes a result of a file.
+        watch: told how far all of it is.
+        printing: how failures are reported.
+
+    Returns:
+        What was done. Its exit code is 1 when pictures could not be read, edited or written; each of them is
+        named on standard error.
+
+    Raises:
+        UnwritablePicture: the output cannot be a folder of results.
+        InputError: there is nothing to edit.
+        UnknownName: the edit has an option that no picture can have.
+        WeightsError: its network cannot be loaded.
+        Cancelled: it was stopped; what is written is complete.
+    """
+    output = destination.output
+    todo = plan(source, output, overwrite=destination.overwrite)
+    started = time.perf_counter()
+    failed: list[dict[str, str]] = []
+    done = 0
+    for number, name in enumerate(todo.pictures):
+        try:
+            made = edit(source / name, _part(watch, number, len(todo.pictures), str(name)))
+            _make_folder((output / name).parent)
+            replace(destination, output=output / name).save(made)
+            done += 1
+        except Cancelled as stopped:
+            raise Cancelled(
+                f"{stopped}; {done} of {len(todo.pictures)} pictures are written to {output}"
+            ) from None
+        except (UnknownName, WeightsError):
+            raise
+        except (RetouchError, MemoryError) as error:
+            failed.append({"file": str(name), "error": type(error).__name__, "message": _said(error)})
+            if not printing.json:
+                print(
+                    f"retouch: error: {one_line(str(name))}: {one_line(_said(error))}",
+                    file=sys.stderr,
+                    flush=True,
+                )
+    return _result(output, todo, done, failed, time.perf_counter() - started)
+
+
+def _part(watch: ProgressCallback, number: int, total: int, name: str) -> ProgressCallback:
+    """Tell of one picture's progress as a part of the whole."""
+
+    def told(event: Progress) -> None:
+        part = int(_STEPS * (event.fraction or 0))
+        stage = f"{name}: {event.stage}"
+        watch(Progress(stage, number * _STEPS + part, total * _STEPS, event.preview, event.facts))
+
+    told(Progress("reading", 0))
+    return told
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnwritablePicture(
+            f"the folder {folder} cannot be made ({error.strerror}); choose another output"
+        ) from None
+
+
+def _said(error: BaseException) -> str:
+    return str(error) or "there is not enough memory; try a smaller picture"
+
+
+def _result(output: Path, todo: Plan, done: int, failed: list[dict[str, str]], seconds: float) -> Result:
+    facts = {
+        "output": str(output.absolute()),
+        "pictures": done,
+        "failed": failed,
+        "there_already": [str(name) for name in todo.there],
+        "no_pictures": [str(name) for name in todo.others],
+        "seconds": round(seconds, 4),
+    }
+    lines = [f"{one_line(str(output))} ({_counted(done, 'picture')}, {seconds:.2f} s)"]
+    if failed:
+        lines.append(f"note: {len(failed)} of {len(todo.pictures)} could not be edited; the errors say why")
+    if todo.there:
+        lines.append(
+            f"note: left out, as their results are there already (--overwrite replaces them): "
+            f"{_listed(todo.there)}"
+        )
+    if todo.others:
+        lines.append(f"note: left out, as they are no pictures: {_listed(todo.others)}")
+    return Result(facts, "\n".join(lines), FAILED if failed else 0)
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+
+
+def _listed(names: tuple[Path, ...]) -> str:
+    shown = ", ".join(one_line(str(name)) for name in names[:_NAMED])
+    return shown + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
