@@ -12,8 +12,8 @@ from retouch.errors import InputError, UnknownName
 
 Resize = Literal["stretch", "cover", "crop", "within"]
 """``stretch``: the whole picture to the load size, whatever its shape (as in the pix2pix paper);
-``cover``: keep its shape, the shorter way fills the load size; ``crop``: keep its pixels, but enlarge it when it
-is too small; ``within``: keep its pixels, and take a smaller example when it is too small."""
+``cover``: keep its shape, the shorter way fills the load size; ``crop``: keep its pixels, but enlarge what is
+too small; ``within``: keep its pixels, and take a smaller example of what is too small."""
 
 PAPER_RATIO = 286 / 256
 """Load size to crop size in the pix2pix and CycleGAN papers."""

@@ -20,8 +20,8 @@ from retouch.image import Picture, samples
 from retouch.image.resample import resize
 from retouch.progress import Progress
 from retouch.tasks.restore import Restorer, restore, upscale
-from retouch.tasks.restore.edit import cleaning, sheet, verbs
-from retouch.tasks.restore.method import memory, sizes
+from retouch.tasks.restore.edit import cleaning, running, sheet, verbs
+from retouch.tasks.restore.method import sizes
 from retouch.tasks.restore.method.forward import Forward
 from retouch.tasks.restore.network import told
 from retouch.weights import Loaded
@@ -420,7 +420,7 @@ def test_memory_that_is_short_makes_pieces_smaller(monkeypatch: pytest.MonkeyPat
     assert np.array_equal(found.samples, wanted.samples)
     with pytest.raises(InputError, match="pass a smaller tile"):
         UP(picture, tile=0)
-    monkeypatch.setattr(memory, "LEAST", 7000)
+    monkeypatch.setattr(running, "LEAST", 7000)
     with pytest.raises(InputError, match=r"not enough memory .*close other programs"):
         UP(picture, budget=0.02)
 

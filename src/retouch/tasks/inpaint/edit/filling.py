@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from retouch.errors import EmptyMask, InputError, UnknownName
 from retouch.image import Mask, MaskLike, Picture, PictureLike
+from retouch.nn import memory
 from retouch.progress import Progress, ProgressCallback
-from retouch.tasks.inpaint.method import memory, rim
+from retouch.tasks.inpaint.method import cost, rim
 from retouch.tasks.inpaint.method.canvas import Canvas
 from retouch.tasks.inpaint.method.crops import Limits, islands, pieces_of
 from retouch.tasks.inpaint.method.detail import detailed
@@ -134,13 +135,13 @@ def filled(
         except Exception as error:
             if not memory.is_shortage(error):
                 raise
-            if budget <= memory.LEAST or math.isinf(budget):
+            if budget <= cost.LEAST or math.isinf(budget):
                 raise InputError(
                     "there is not enough memory to fill this hole, even in the smallest parts "
                     f"({error!s:.120}); close other programs, or compute on another device"
                 ) from error
             # Half of what failed: a budget may lie far above what the hole takes.
-        budget = max(budget / 2, memory.LEAST)
+        budget = max(budget / 2, cost.LEAST)
         _forget()
 
 

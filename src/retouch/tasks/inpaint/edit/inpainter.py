@@ -158,14 +158,15 @@ class Inpainter:
         return min(max(float(said), 0.0), 1.0) if isinstance(said, int | float) else usual
 
     def _budget(self, megapixels: float | None, *, refined: bool) -> float:
-        from retouch.tasks.inpaint.method import memory
+        from retouch.nn import memory
+        from retouch.tasks.inpaint.method import cost
 
         if megapixels is None:
             width = self._card.sizes.get("width", _WIDTH)
             channels = width if isinstance(width, int) else _WIDTH
-            per_pixel = memory.bytes_per_pixel(channels, half=self._half, refined=refined)
-            return memory.crop_pixels(per_pixel, self._device)
-        least = memory.LEAST / 1e6
+            per_pixel = cost.bytes_per_pixel(channels, half=self._half, refined=refined)
+            return memory.piece_pixels(per_pixel, self._device, least=cost.LEAST)
+        least = cost.LEAST / 1e6
         if isinstance(megapixels, bool) or not isinstance(megapixels, int | float) or not megapixels >= least:
             raise InputError(f"budget={megapixels!r}; pass a number of megapixels, at least {least:g}")
         return megapixels * 1e6

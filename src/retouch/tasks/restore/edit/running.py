@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from retouch.errors import InputError
+from retouch.nn import memory
 from retouch.progress import ProgressCallback
-from retouch.tasks.restore.method import memory, tiles
+from retouch.tasks.restore.method import tiles
 from retouch.tasks.restore.method.tiles import Tiling
 
 if TYPE_CHECKING:
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 Made = TypeVar("Made")
 Size = tuple[int, int]
+
+LEAST = 4096
+"""Pixels of the smallest piece, with what is seen around it, that is worth trying."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class Pieces:
             raise InputError(
                 f"tile={self.tile!r}; pass the side of the pieces in pixels, or 0 for the whole at once"
             )
-        least = memory.LEAST / 1e6
+        least = LEAST / 1e6
         if self.budget is None:
             return
         if (
@@ -58,7 +62,7 @@ class Pieces:
         """Say how many pixels a network looks at at once."""
         if self.budget is not None:
             return self.budget * 1e6
-        return memory.piece_pixels(forward.bytes_per_pixel, forward.device)
+        return memory.piece_pixels(forward.bytes_per_pixel, forward.device, least=LEAST)
 
     def tiling(self, forward: Forward, size: Size, pixels: float) -> Tiling:
         """Cut a picture up.
@@ -113,12 +117,12 @@ def attempted(attempt: Callable[[float], Made], pixels: float, *, fixed: bool) -
         except Exception as error:
             if not memory.is_shortage(error):
                 raise
-            if fixed or pixels <= memory.LEAST:
+            if fixed or pixels <= LEAST:
                 raise InputError(
                     f"there is not enough memory ({error!s:.120}); "
                     + ("pass a smaller tile, or none" if fixed else "close other programs, or cut the photo")
                 ) from error
-        pixels = max(pixels / 2, memory.LEAST)
+        pixels = max(pixels / 2, LEAST)
         _forget()
 
 

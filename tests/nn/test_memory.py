@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from retouch.tasks.inpaint.method import memory
+from retouch.nn import memory
+from retouch.tasks.inpaint.method import cost
 
 
 def group(folder: Path, names: tuple[str, str], limit: str, used: str, cached: int = 0) -> None:
@@ -57,17 +58,17 @@ def test_this_machine_has_memory() -> None:
 
 def test_crops_go_by_the_memory_that_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
     cpu, cuda = torch.device("cpu"), torch.device("cuda")
-    for free, pixels in ((1 << 40, 1 << 20), (1 << 30, 1 << 19), (0, memory.LEAST)):
+    for free, pixels in ((1 << 40, 1 << 20), (1 << 30, 1 << 19), (0, cost.LEAST)):
         monkeypatch.setattr(memory, "available_bytes", lambda _, free=free: free)
-        assert memory.crop_pixels(1024, cpu) == pixels
+        assert memory.piece_pixels(1024, cpu, least=cost.LEAST) == pixels
     monkeypatch.setattr(memory, "available_bytes", lambda _: 1 << 40)
-    assert memory.crop_pixels(1024, cuda) == 1 << 29
+    assert memory.piece_pixels(1024, cuda, least=1) == 1 << 29
 
 
 def test_wider_networks_take_more() -> None:
-    assert memory.bytes_per_pixel(64) == 1024
-    assert memory.bytes_per_pixel(64, half=True) < 1024 < memory.bytes_per_pixel(64, refined=True)
-    assert memory.bytes_per_pixel(1) == memory.bytes_per_pixel(8)
+    assert cost.bytes_per_pixel(64) == 1024
+    assert cost.bytes_per_pixel(64, half=True) < 1024 < cost.bytes_per_pixel(64, refined=True)
+    assert cost.bytes_per_pixel(1) == cost.bytes_per_pixel(8)
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import torch
 
-LEAST = 4096
-"""Pixels of the smallest piece, with what is seen around it, that is worth trying."""
-
 MOST = 1 << 30
 """Bytes that a piece takes at most where the memory is shared with all other programs; more is not faster."""
 
@@ -19,12 +16,13 @@ _UNKNOWN = 4 << 30  # of a machine that does not say how much memory is free
 _SHORT = ("out of memory", "not enough memory", "can't allocate memory", "alloc_failed", "bad allocation")
 
 
-def piece_pixels(per_pixel: float, device: torch.device) -> int:
+def piece_pixels(per_pixel: float, device: torch.device, *, least: int) -> int:
     """Choose how many pixels a network looks at at once.
 
     Args:
         per_pixel: bytes that a pixel takes.
         device: where it is computed.
+        least: pixels of the smallest piece that is worth trying.
 
     Returns:
         Pixels: half of what fits into the free memory, at most 1 GiB of it unless on a GPU.
@@ -32,7 +30,7 @@ def piece_pixels(per_pixel: float, device: torch.device) -> int:
     free = available_bytes(device) / 2
     if device.type != "cuda":
         free = min(free, MOST)
-    return max(LEAST, int(free / per_pixel))
+    return max(least, int(free / per_pixel))
 
 
 def available_bytes(device: torch.device) -> int:
