@@ -39,7 +39,7 @@ test-all: setup
 	$(BIN)/pytest
 
 bench: setup
-	@for file in benchmarks/startup.py benchmarks/poisson.py benchmarks/training.py benchmarks/inpaint.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+	@for file in benchmarks/startup.py benchmarks/poisson.py benchmarks/training.py benchmarks/inpaint.py benchmarks/restore.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
 docs: $(DOCS_READY)
 	$(BIN)/python docs/make.py

@@ -270,10 +270,18 @@ def test_gray_pictures_are_measured_gray(tmp_path: Path) -> None:
         shapes.append((pair.spoiled.shape[0], pair.true.shape[0]))
         return pair.spoiled[None].expand(1, 3, -1, -1)
 
+    def tinted(pair: Pair) -> Tensor:
+        return pair.spoiled[None] + torch.tensor([0.2, 0.0, -0.2]).view(1, 3, 1, 1)
+
     found = evaluate_restoration(
-        method("same", keep), tmp_path / "g", degradations="noise(25)", metrics=("psnr", "swd")
+        [method("same", keep), method("tinted", tinted)],
+        tmp_path / "g",
+        degradations="noise(25)",
+        metrics=("psnr", "swd"),
     )
     assert shapes == [(1, 1), (1, 1)]
+    # Their mean is gray; rounding comes after it.
+    assert found.row("tinted", "psnr").value == pytest.approx(found.row("same", "psnr").value, abs=1e-3)
     assert found.row("same", "psnr").protocol.startswith("dB, gray")
     assert found.checks[0].agrees
     assert "2 pictures, gray" in found.pictures
@@ -343,6 +351,9 @@ def test_networks_are_applied_as_the_verb_applies_them(folder: Path, tmp_path: P
         values.append(float(metrics.psnr(luma(made.double()), luma(true.double()), crop=4)))
     assert found.row("up", "psnr").value == pytest.approx(np.mean(values), abs=5e-3)
     assert found.measured[-1].circumstances.endswith("float32")
+    mean = evaluate_restoration(path, folder, metrics="psnr", ensemble=True)
+    assert mean.row("up", "psnr").value != found.row("up", "psnr").value
+    assert mean.measured[-1].circumstances.endswith("float32, ensemble of 8")
 
 
 def test_denoisers_are_told_of_the_noise_or_not(folder: Path, tmp_path: Path) -> None:
