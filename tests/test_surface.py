@@ -34,6 +34,7 @@ PUBLIC = [
     "blend",
     "evaluate",
     "evaluate_inpainting",
+    "evaluate_restoration",
     "fill",
     "flatten",
     "inpaint",

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from retouch.tasks.restore import Restorer as Restorer
     from retouch.tasks.restore import restore as restore
     from retouch.tasks.restore import upscale as upscale
+    from retouch.tasks.restore.recipe.evaluating import evaluate_restoration as evaluate_restoration
     from retouch.tasks.translate import Translator as Translator
     from retouch.tasks.translate import translate as translate
     from retouch.tasks.translate.recipe.evaluating import evaluate as evaluate
@@ -58,6 +59,7 @@ _HOME = {
     "blend": "retouch.tasks.blend",
     "evaluate": "retouch.tasks.translate.recipe.evaluating",
     "evaluate_inpainting": "retouch.tasks.inpaint.recipe.evaluating",
+    "evaluate_restoration": "retouch.tasks.restore.recipe.evaluating",
     "fill": "retouch.tasks.blend",
     "flatten": "retouch.tasks.blend",
     "inpaint": "retouch.tasks.inpaint",

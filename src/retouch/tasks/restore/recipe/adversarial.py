@@ -106,6 +106,7 @@ class RestorePix2Pix(Restore):
         """Name sets of options."""
         tuned: dict[str, object] = {
             "generator": "residual",
+            "l1": 20.0,
             "game.kind": "least-squares",
             "game.r1": 1.0,
             "discriminator.norm": "none",
