@@ -277,6 +277,17 @@ def test_the_ensemble_does_not_mind_turns() -> None:
     assert np.abs(CLEAN(picture[::-1].copy(), noise=20, ensemble=True).pixels - cleaned[::-1]).max() < 1e-5
 
 
+def test_the_ensemble_is_the_mean_of_eight() -> None:
+    x = torch.from_numpy(noisy(20, (24, 40)).astype(np.float32) / 255).permute(2, 0, 1)[None]
+    for restorer, noise in ((UP, None), (CLEAN, 20.0)):
+        total = torch.zeros_like(restorer.planes(x))
+        for view in (x, x.transpose(2, 3)):
+            for axes in ((), (2,), (3,), (2, 3)):
+                made = restorer.planes(view.flip(axes), noise=noise).flip(axes)
+                total += made if view is x else made.transpose(2, 3)
+        assert (restorer.planes(x, noise=noise, ensemble=True) - total / 8).abs().max() < 1e-5
+
+
 def test_pieces_are_the_whole_at_any_size() -> None:
     picture = noisy(15, (50, 70))
     for scale in (None, 2.5, 6):

@@ -15,10 +15,11 @@ from retouch.errors import InputError, UnknownName
 from retouch.tasks.restore.network import Denoiser, Upscaler
 from retouch.tasks.restore.network.unet import UNetRestorer
 from retouch.tasks.restore.recipe import Restore, RestorePix2Pix
-from retouch.tasks.restore.recipe.fidelity import begin, distance
+from retouch.tasks.restore.recipe.fidelity import distance
 from retouch.tasks.restore.recipe.parts import Pictures
 from retouch.training.distributed import Group
 from retouch.training.options import changed, flat
+from retouch.training.start import begin
 from retouch.training.step import Stepper
 
 ALONE = Group(0, 1, torch.device("cpu"))
@@ -176,7 +177,7 @@ def test_a_run_can_begin_with_weights(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="width=16"):
         toy(start=str(file), network__width=16).networks()
     with pytest.raises(InputError, match="restore-unet"):
-        begin(UNetRestorer(4, depth=3, width=4), str(file), game().card("restorer"))
+        begin(UNetRestorer(4, depth=3, width=4), str(file), game().card("restorer"), options="unet.*")
 
 
 def test_it_learns_to_take_noise_out() -> None:

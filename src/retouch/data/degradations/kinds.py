@@ -92,128 +92,107 @@ class Lanczos(_Smaller):
 
 
 @dataclass(frozen=True, slots=True)
-class Noise:
-    """White Gaussian noise, not clipped.
+class _Drawn:
+    """Leave the size of a picture, and do something of a strength that is drawn.
 
     Args:
-        sigma: its standard deviation in levels of 255, drawn anew for every picture.
+        strength: from which range.
     """
 
-    name: ClassVar[str] = "noise"
-    sigma: Range = (25.0, 25.0)
+    name: ClassVar[str]
+    limits: ClassVar[Range] = (0, 255)
+    strength: Range
 
     def __post_init__(self) -> None:
-        _check(self.name, "sigma", self.sigma, 0, 255)
+        (low, high), (least, most) = self.strength, self.limits
+        if not least <= low <= high <= most:
+            raise InputError(
+                f"{self.spec} is out of range; give a number from {least:g} to {most:g}, or low..high"
+            )
 
     @property
     def spec(self) -> str:
         """As :func:`parse` reads it."""
-        return f"{self.name}({_range(self.sigma)})"
+        low, high = self.strength
+        return f"{self.name}({plain(low) if low == high else f'{plain(low)}..{plain(high)}'})"
 
     @property
     def scale(self) -> int:
         """1."""
         return 1
 
+
+@dataclass(frozen=True, slots=True)
+class Noise(_Drawn):
+    """White Gaussian noise, not clipped.
+
+    Args:
+        strength: its standard deviation in levels of 255, drawn anew for every picture.
+    """
+
+    name: ClassVar[str] = "noise"
+    strength: Range = (25.0, 25.0)
+
     def apply(self, picture: Spoiled, random: np.random.Generator) -> Spoiled:
         """Add it."""
-        sigma = np.float32(random.uniform(*self.sigma) / 255)
+        sigma = np.float32(random.uniform(*self.strength) / 255)
         return picture.add(random.standard_normal(picture.planes.shape, np.float32) * sigma, float(sigma))
 
 
 @dataclass(frozen=True, slots=True)
-class ChannelNoise:
+class ChannelNoise(_Drawn):
     """White Gaussian noise of another strength in each channel, not clipped.
 
     Args:
-        sigma: the standard deviations in levels of 255, drawn anew for every channel of every picture.
+        strength: the standard deviations in levels of 255, drawn anew for every channel of every picture.
     """
 
     name: ClassVar[str] = "channel-noise"
-    sigma: Range = (5.0, 50.0)
-
-    def __post_init__(self) -> None:
-        _check(self.name, "sigma", self.sigma, 0, 255)
-
-    @property
-    def spec(self) -> str:
-        """As :func:`parse` reads it."""
-        return f"{self.name}({_range(self.sigma)})"
-
-    @property
-    def scale(self) -> int:
-        """1."""
-        return 1
+    strength: Range = (5.0, 50.0)
 
     def apply(self, picture: Spoiled, random: np.random.Generator) -> Spoiled:
         """Add it."""
         planes = picture.planes
-        sigma = random.uniform(*self.sigma, (planes.shape[0], 1, 1)).astype(np.float32) / np.float32(255)
+        sigma = random.uniform(*self.strength, (planes.shape[0], 1, 1)).astype(np.float32) / np.float32(255)
         mean = float(np.sqrt(np.mean(sigma**2)))
         return picture.add(random.standard_normal(planes.shape, np.float32) * sigma, mean)
 
 
 @dataclass(frozen=True, slots=True)
-class MappedNoise:
+class MappedNoise(_Drawn):
     """White Gaussian noise whose strength changes smoothly across the picture, not clipped.
 
     Args:
-        sigma: its standard deviation in levels of 255: the range between corners of a 4×4 grid.
+        strength: its standard deviation in levels of 255: the range between corners of a 4×4 grid.
     """
 
     name: ClassVar[str] = "mapped-noise"
-    sigma: Range = (5.0, 50.0)
-
-    def __post_init__(self) -> None:
-        _check(self.name, "sigma", self.sigma, 0, 255)
-
-    @property
-    def spec(self) -> str:
-        """As :func:`parse` reads it."""
-        return f"{self.name}({_range(self.sigma)})"
-
-    @property
-    def scale(self) -> int:
-        """1."""
-        return 1
+    strength: Range = (5.0, 50.0)
 
     def apply(self, picture: Spoiled, random: np.random.Generator) -> Spoiled:
         """Add it."""
         planes = picture.planes
-        corners = random.uniform(*self.sigma, (1, 4, 4)).astype(np.float32) / np.float32(255)
+        corners = random.uniform(*self.strength, (1, 4, 4)).astype(np.float32) / np.float32(255)
         height, width = planes.shape[1:]
         sigma = resize(corners, (height, width), kernel="bilinear")
         return picture.add(random.standard_normal(planes.shape, np.float32) * sigma, sigma)
 
 
 @dataclass(frozen=True, slots=True)
-class Poisson:
+class Poisson(_Drawn):
     """Photon noise: few photons per pixel, so that bright places are noisier than dark ones.
 
     Args:
-        sigma: its standard deviation at white in levels of 255, drawn evenly for every picture; at half
+        strength: its standard deviation at white in levels of 255, drawn evenly for every picture; at half
             that brightness it is √½ of that.
     """
 
     name: ClassVar[str] = "poisson"
-    sigma: Range = (5.0, 50.0)
-
-    def __post_init__(self) -> None:
-        _check(self.name, "sigma", self.sigma, 0, 255)
-
-    @property
-    def spec(self) -> str:
-        """As :func:`parse` reads it."""
-        return f"{self.name}({_range(self.sigma)})"
-
-    @property
-    def scale(self) -> int:
-        """1."""
-        return 1
+    strength: Range = (5.0, 50.0)
 
     def apply(self, picture: Spoiled, random: np.random.Generator) -> Spoiled:
         """Count photons."""
-        sigma = random.uniform(*self.sigma) / 255
+        sigma = random.uniform(*self.strength) / 255
         # Weaker than float32 can show beside white, and more photons than numpy can count.
         if sigma < _WEAKEST:
             return picture
@@ -225,32 +204,20 @@ class Poisson:
 
 
 @dataclass(frozen=True, slots=True)
-class Blur:
+class Blur(_Drawn):
     """A Gaussian blur.
 
     Args:
-        sigma: its standard deviation in pixels, drawn anew for every picture.
+        strength: its standard deviation in pixels, drawn anew for every picture.
     """
 
     name: ClassVar[str] = "blur"
-    sigma: Range = (1.0, 1.0)
-
-    def __post_init__(self) -> None:
-        _check(self.name, "sigma", self.sigma, 0, 50)
-
-    @property
-    def spec(self) -> str:
-        """As :func:`parse` reads it."""
-        return f"{self.name}({_range(self.sigma)})"
-
-    @property
-    def scale(self) -> int:
-        """1."""
-        return 1
+    limits: ClassVar[Range] = (0, 50)
+    strength: Range = (1.0, 1.0)
 
     def apply(self, picture: Spoiled, random: np.random.Generator) -> Spoiled:
         """Blur it."""
-        sigma = random.uniform(*self.sigma)
+        sigma = random.uniform(*self.strength)
         planes = ndimage.gaussian_filter(picture.planes, sigma, mode="reflect", axes=(1, 2))
         noise = picture.noise
         if noise.any():
@@ -259,32 +226,20 @@ class Blur:
 
 
 @dataclass(frozen=True, slots=True)
-class JPEG:
+class JPEG(_Drawn):
     """JPEG compression, which clips and rounds to 8 bits.
 
     Args:
-        quality: 1 to 95, drawn anew for every picture.
+        strength: the quality, 1 to 95, drawn anew for every picture.
     """
 
     name: ClassVar[str] = "jpeg"
-    quality: Range = (40.0, 95.0)
-
-    def __post_init__(self) -> None:
-        _check(self.name, "quality", self.quality, 1, 95)
-
-    @property
-    def spec(self) -> str:
-        """As :func:`parse` reads it."""
-        return f"{self.name}({_range(self.quality)})"
-
-    @property
-    def scale(self) -> int:
-        """1."""
-        return 1
+    limits: ClassVar[Range] = (1, 95)
+    strength: Range = (40.0, 95.0)
 
     def apply(self, picture: Spoiled, random: np.random.Generator) -> Spoiled:
         """Write and read it."""
-        quality = round(random.uniform(*self.quality))
+        quality = round(random.uniform(*self.strength))
         levels = _eight_bits(picture.planes)
         gray = levels.shape[0] == 1
         image = Image.fromarray(levels[0] if gray else np.ascontiguousarray(levels.transpose(1, 2, 0)))
@@ -334,16 +289,3 @@ def _kept(sigma: float) -> float:
     line = np.zeros(2 * math.ceil(4 * sigma) + 3)
     line[len(line) // 2] = 1
     return float(np.square(ndimage.gaussian_filter1d(line, sigma)).sum())
-
-
-def _range(value: Range) -> str:
-    low, high = value
-    return plain(low) if low == high else f"{plain(low)}..{plain(high)}"
-
-
-def _check(name: str, option: str, value: Range, least: float, most: float) -> None:
-    low, high = value
-    if not least <= low <= high <= most:
-        raise InputError(
-            f"{name} has {option} {_range(value)}; give a number from {least:g} to {most:g}, or low..high"
-        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
@@ -15,14 +14,14 @@ from retouch import data as pictures_of
 from retouch.data import holes
 from retouch.errors import InputError
 from retouch.losses import gradient_penalty
-from retouch.tasks.inpaint.network import FFCGenerator
 from retouch.tasks.inpaint.network.features import Perceptual
 from retouch.tasks.inpaint.network.perceptual import find_perceptual, perceptual_file
 from retouch.tasks.inpaint.recipe import terms
 from retouch.tasks.inpaint.recipe.parts import Discriminator, Generator, LocalPath, Pictures, Weights
 from retouch.tasks.inpaint.recipe.validating import evaluated
 from retouch.training import Batch, Data, Engine, Evaluation, Memory, Networks, Optimiser, Recipe, Turn
-from retouch.weights import Card, load
+from retouch.training.start import begin
+from retouch.weights import Card
 
 PAPER_IMAGES = 10_000_000
 """A million steps of ten pictures, as the authors' configuration has it."""
@@ -173,7 +172,7 @@ class Inpaint(Recipe):
         """Make the generator and, unless its weight is 0, the discriminator."""
         made = {"generator": self.generator.build(self.local)}
         if self.start:
-            begin(made["generator"], self.start, self.card("generator"))
+            begin(made["generator"], self.start, self.card("generator"), options="generator.* and local")
         if self.weights.adversarial:
             made["discriminator"] = self.discriminator.build(critic=self.loss == "wgan-gp")
         return made
@@ -292,33 +291,6 @@ class Inpaint(Recipe):
             settings=settings,
             paper="arXiv:2109.07161",
         )
-
-
-def begin(network: nn.Module, start: str, card: Card) -> None:
-    """Give a network the weights of a file.
-
-    Args:
-        network: to be trained.
-        start: the name or the path of weights.
-        card: the network's own.
-
-    Raises:
-        WeightsError: the file cannot be read.
-        InputError: it is of another architecture, or of other sizes.
-    """
-    loaded = load(start)
-    usual = {name: item.default for name, item in inspect.signature(FFCGenerator).parameters.items()}
-    cards = (loaded.card, card)
-    if loaded.card.architecture != card.architecture or usual | loaded.card.sizes != usual | card.sizes:
-        theirs, ours = (
-            ", ".join([each.architecture, *(f"{name}={value}" for name, value in each.sizes.items())])
-            for each in cards
-        )
-        raise InputError(
-            f"start={start} is {theirs}, and the run trains {ours}; give the options generator.* and local "
-            "of the file"
-        )
-    network.load_state_dict(loaded.network.state_dict())
 
 
 def masked(photos: Tensor, hole: Tensor) -> Tensor:

@@ -15,10 +15,11 @@ from retouch.losses import deceiving as deceiving_loss
 from retouch.losses import feature_matching as matching_loss
 from retouch.losses import judging as judging_loss
 from retouch.tasks.restore.network.unet import UNetRestorer
-from retouch.tasks.restore.recipe.fidelity import Restore, begin
+from retouch.tasks.restore.recipe.fidelity import Restore
 from retouch.tasks.restore.recipe.parts import Pictures, UNetSizes
 from retouch.training import Batch, Data, Engine, Evaluation, Memory, Networks, Optimiser, Turn
 from retouch.training.game import Discriminator, Game, bare, check_critic
+from retouch.training.start import begin
 from retouch.weights import Card
 
 R1_EVERY = 16
@@ -126,7 +127,7 @@ class RestorePix2Pix(Restore):
         else:
             made = {"restorer": UNetRestorer(**self.unet.sizes(self.chain.scale))}
             if self.start:
-                begin(made["restorer"], self.start, self.card("restorer"))
+                begin(made["restorer"], self.start, self.card("restorer"), options="unet.*")
         if self.game.weight:
             made["discriminator"] = self.discriminator.build(6 if self.discriminator.conditional else 3)
         return made

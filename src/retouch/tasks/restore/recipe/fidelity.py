@@ -14,7 +14,8 @@ from retouch.tasks.restore.network import told
 from retouch.tasks.restore.recipe.parts import Network, Pictures
 from retouch.tasks.restore.recipe.validating import evaluated
 from retouch.training import Batch, Data, Engine, Evaluation, Memory, Networks, Optimiser, Recipe, Turn
-from retouch.weights import Card, load
+from retouch.training.start import begin
+from retouch.weights import Card
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class Restore(Recipe):
         """Make the network."""
         network = self.network.build(self.chain.scale)
         if self.start:
-            begin(network, self.start, self.card("restorer"))
+            begin(network, self.start, self.card("restorer"), options="network.*")
         return {"restorer": network}
 
     def turns(self) -> tuple[tuple[Turn, Optimiser], ...]:
@@ -193,27 +194,3 @@ def distance(loss: str, made: Tensor, wanted: Tensor) -> Tensor:
     if loss == "charbonnier":
         return torch.sqrt(apart.square() + 1e-6).mean()
     return apart.abs().mean()
-
-
-def begin(network: nn.Module, start: str, card: Card) -> None:
-    """Give a network the weights of a file.
-
-    Args:
-        network: to be trained.
-        start: the name or the path of weights.
-        card: the network's own.
-
-    Raises:
-        WeightsError: the file cannot be read.
-        InputError: it is of another architecture, or of other sizes.
-    """
-    loaded = load(start)
-    if (loaded.card.architecture, loaded.card.sizes) != (card.architecture, card.sizes):
-        theirs, ours = (
-            ", ".join([each.architecture, *(f"{name}={value}" for name, value in each.sizes.items())])
-            for each in (loaded.card, card)
-        )
-        raise InputError(
-            f"start={start} is {theirs}, and the run trains {ours}; give the options network.* of the file"
-        )
-    network.load_state_dict(loaded.network.state_dict())
