@@ -35,7 +35,7 @@ def test_the_command_in_its_head_starts_it(file: Path, capsys: pytest.CaptureFix
     assert words[6:] == ["--out", f"runs/{file.stem}"]
     judged = heads["Judged by"]
     weights = [f"runs/{file.stem}/{which}.safetensors" for which in ("best", "last", "last-a-to-b")]
-    said = judged.replace("evaluate inpaint", "evaluate")
+    said = judged.replace("evaluate inpaint", "evaluate").replace("evaluate restore", "evaluate")
     assert any(f"retouch evaluate {path}" in said for path in weights)
     ours = [
         "train",
@@ -70,9 +70,11 @@ def test_its_networks_take_its_pictures_and_open_again(file: Path) -> None:
             assert shapes(again) == shapes(trained[product])
             size = card.settings["trained_size"]
             assert isinstance(size, int)
-            channels = card.sizes.get("input_channels", 4 if card.task == "inpaint" else 3)
+            beside = card.task == "inpaint" or card.architecture == "denoiser"  # a mask, or a map of the noise
+            channels = card.sizes.get("input_channels", 4 if beside else 3)
             assert isinstance(channels, int)
-            made = trained[product](torch.zeros(recipe.engine.batch, channels, size, size))
+            side = size // card.scale
+            made = trained[product](torch.zeros(recipe.engine.batch, channels, side, side))
             assert made.shape[2:] == (size, size)
 
 
