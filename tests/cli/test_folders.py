@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -129,6 +131,11 @@ def test_results_inside_the_folder_are_not_taken_for_photos(
         (("photos", "-o", "photos"), "photos holds the photos themselves; choose another folder, or"),
         (("photos", "-o", "photos/b.png"), "is a file and photos a folder; give a folder for the results"),
         (("photos", "-o", "gone/out"), "the folder gone does not exist; make it first"),
+        (("photos", "-o", "dangling"), "dangling is a file and photos a folder"),
+        (("photos", "-o", "a" * 5000), "cannot be made (File name too long)"),
+        (("photos", "-o", "a\0b"), "cannot be made (embedded null byte)"),
+        (("photso", "-o", "out"), "photso does not exist; check the path"),
+        (("a" * 5000, "-o", "out.png"), "aaa does not exist; check the path"),
         (("empty", "-o", "out"), "empty holds no picture (0 other files); pictures end in .png, .jpg"),
     ],
 )
@@ -142,10 +149,32 @@ def test_folders_that_cannot_be_used(
 ) -> None:
     monkeypatch.chdir(shelf.parent)
     Path("empty").mkdir()
+    Path("dangling").symlink_to("nowhere")
     said = say("soften", *words)
     assert (said.code, said.out) == (2, "")
     assert message in said.err
     assert said.err.count("\n") == 1
+    assert made_up_verbs == []
+
+
+@pytest.mark.parametrize("output", ["there", "new"])
+def test_a_folder_that_takes_no_files_is_refused_before_the_work(
+    say: Say,
+    made_up_verbs: Calls,
+    shelf: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    output: str,
+) -> None:
+    def refused(dir: Path) -> None:  # noqa: A002 - the name that tempfile gives it
+        raise OSError(errno.EROFS, "Read-only file system", str(dir))
+
+    (tmp_path / "there").mkdir()
+    monkeypatch.setattr(tempfile, "TemporaryFile", refused)
+    said = say("soften", shelf, "-o", tmp_path / output)
+    assert said.code == 2
+    folder = tmp_path / "there" if output == "there" else tmp_path
+    assert f"the folder {folder} takes no files (Read-only file system)" in said.err
     assert made_up_verbs == []
 
 

@@ -77,11 +77,23 @@ def check_destination(output: Path, *, overwrite: bool) -> None:
 
     format_for(output)
     check_target(output, overwrite=overwrite)
+    check_folder(output.parent)
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that takes no files.
+
+    Args:
+        folder: that is there.
+
+    Raises:
+        UnwritablePicture: No file can be made in it.
+    """
     try:
         # Permission bits do not tell that a disk is full or mounted read-only; a file does.
-        with tempfile.TemporaryFile(dir=output.parent):
+        with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
         raise UnwritablePicture(
-            f"the folder {output.parent} takes no files ({error.strerror}); choose another output"
+            f"the folder {folder} takes no files ({error.strerror}); choose another output"
         ) from None

@@ -8,6 +8,7 @@ folder of them.
 from __future__ import annotations
 
 import inspect
+import os
 import time
 from collections.abc import Callable
 from dataclasses import fields
@@ -20,7 +21,7 @@ from retouch.cli.destination import Destination, check_destination
 from retouch.cli.options import parameters, region
 from retouch.cli.printing import DEFAULT, Printing, Result, one_line
 from retouch.cli.watch import Watch
-from retouch.errors import InputError
+from retouch.errors import InputError, UnreadablePicture
 
 if TYPE_CHECKING:
     from retouch.image import Picture
@@ -87,6 +88,7 @@ def _perform(
 ) -> Result:
     from retouch.image import Picture
 
+    _check_there(paths)
     folder = _folder_in(edit, paths)
     if folder is None:
         check_destination(destination.output, overwrite=destination.overwrite)
@@ -108,6 +110,13 @@ def _perform(
         edited = edit.load()(*pictures, **values, progress=watch)
     destination.save(edited)
     return _result(edited, destination.output, time.perf_counter() - started)
+
+
+def _check_there(paths: tuple[Path, ...]) -> None:
+    """Name a file that is missing before complaining of an output that would suit a folder."""
+    for path in paths:
+        if not os.path.lexists(path):
+            raise UnreadablePicture(f"{path!s:.200} does not exist; check the path")
 
 
 def _folder_in(edit: catalog.Edit, paths: tuple[Path, ...]) -> Path | None:

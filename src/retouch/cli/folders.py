@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from retouch.cli.destination import Destination
+from retouch.cli.destination import Destination, check_folder
 from retouch.cli.printing import Printing, Result, one_line
 from retouch.errors import Cancelled, InputError, RetouchError, UnknownName, UnwritablePicture, WeightsError
 from retouch.progress import Progress, ProgressCallback
@@ -53,18 +53,12 @@ def plan(source: Path, output: Path, *, overwrite: bool) -> Plan:
         The files.
 
     Raises:
-        UnwritablePicture: the output is a file, or its own folder is missing.
+        UnwritablePicture: the output is a file or takes no files, or its own folder is missing.
         InputError: there is no picture in the folder, or the output is the folder itself.
     """
     from retouch.image.write import SUFFIXES
 
-    if output.exists() and not output.is_dir():
-        raise UnwritablePicture(f"{output} is a file and {source} a folder; give a folder for the results")
-    if not output.is_dir() and not output.absolute().parent.is_dir():
-        raise UnwritablePicture(
-            f"the folder {output.parent} does not exist; make it first or choose another output"
-        )
-    here = output.resolve()
+    here = _output_folder(source, output)
     if here == source.resolve() and not overwrite:
         raise InputError(
             f"{output} holds the photos themselves; choose another folder, or replace them by --overwrite"
@@ -144,6 +138,25 @@ def perform(
                     flush=True,
                 )
     return _result(output, todo, done, failed, time.perf_counter() - started)
+
+
+def _output_folder(source: Path, output: Path) -> Path:
+    """Where the results would lie, without links."""
+    try:
+        there, above, here = output.is_dir(), output.absolute().parent, output.resolve()
+        if not there and os.path.lexists(output):
+            raise UnwritablePicture(
+                f"{output} is a file and {source} a folder; give a folder for the results"
+            )
+        if not there and not above.is_dir():
+            raise UnwritablePicture(
+                f"the folder {output.parent} does not exist; make it first or choose another output"
+            )
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UnwritablePicture(f"{output!s:.200} cannot be made ({reason}); choose another output") from None
+    check_folder(output if there else above)
+    return here
 
 
 def _part(watch: ProgressCallback, number: int, total: int, name: str) -> ProgressCallback:

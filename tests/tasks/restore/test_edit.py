@@ -201,6 +201,18 @@ def test_what_is_transparent_is_not_touched_by_cleaning() -> None:
     assert np.array_equal(found.pixels[:, :30], Picture.of(picture).pixels[:, :30])
 
 
+@pytest.mark.parametrize("kind", ["uint8", "uint16", "float32"])
+def test_gray_stays_gray_in_a_file_of_colours(kind: str) -> None:
+    gray = photo(20, 27, 1, kind)
+    coloured = np.repeat(gray, 3, axis=2)
+    for restorer, options in ((UP, {}), (UP, {"scale": 2.5}), (CLEAN, {"noise": 20})):
+        wanted, found = restorer(gray[..., 0], **options), restorer(coloured, **options)
+        assert found.samples.shape[2] == 3
+        assert np.array_equal(found.samples, np.repeat(wanted.samples, 3, axis=2))
+    coloured[0, 0, 1] = 0
+    assert np.ptp(UP(coloured).samples, axis=2)[40:].max() > 0
+
+
 def test_strength_mixes_with_the_photo() -> None:
     picture = noisy(20).astype(np.float32) / 255
     all_of_it, half = CLEAN(picture, noise=20).pixels, CLEAN(picture, noise=20, strength=0.5).pixels
@@ -209,6 +221,7 @@ def test_strength_mixes_with_the_photo() -> None:
     assert np.abs(all_of_it - np.clip(raw, 0, 1)).max() < 1e-5
     none = CLEAN(noisy(20), noise=20, strength=0)
     assert np.array_equal(none.samples, noisy(20))
+    assert np.array_equal(CLEAN(noisy(20), noise=0).samples, noisy(20))
 
 
 def test_the_noise_is_estimated_and_told_of() -> None:
@@ -295,6 +308,7 @@ def test_pieces_are_the_whole_at_any_size() -> None:
         assert np.abs(whole.pixels - cut.pixels).max() < 1e-5
         assert int(cut.report["pieces"]) > int(whole.report["pieces"])
     assert UP(picture, budget=0.005).report["pieces"] == 1
+    assert UP(picture, budget=1e308).report["pieces"] == 1
     assert int(UP(noisy(15, (200, 300)), budget=0.02).report["pieces"]) >= 4
 
 
@@ -340,7 +354,11 @@ def test_width_and_height() -> None:
         ({"scale": float("nan")}, "scale=nan"),
         ({"scale": float("inf")}, "scale=inf"),
         ({"scale": 17}, "more than 16 times as many along a side"),
-        ({"width": 10_000}, "more than 16 times"),
+        ({"scale": 16.01}, "scale=16.01 makes 27×20 pixels more than 16 times"),
+        ({"scale": 1e308}, "that scale makes"),
+        ({"width": 10_000}, "width=10000 makes 27×20 pixels more than 16 times"),
+        ({"width": 433}, "more than 16 times"),
+        ({"height": 10**400}, "that height makes"),
         ({"width": 0}, "width=0; pass a number of pixels"),
         ({"height": 2.5}, "height=2.5"),
         ({"scale": 2, "width": 50}, "scale and a width or a height are both given"),
@@ -388,6 +406,7 @@ def test_a_result_that_retouch_could_not_open_again_is_refused() -> None:
         ({"task": "inpaint"}, InputError, "is for inpaint, not for restore"),
         ({"architecture": "patchgan"}, InputError, "which judges pictures"),
         ({"sizes": {"channels": 4}}, InputError, "takes 4 channels"),
+        ({"multiple": 4096}, InputError, "multiples of 4096, and more than 512 is"),
         ({"scale": 2}, UnknownWeights, "and its card says"),
         ({"sizes": {"channels": 1}}, UnknownWeights, "does not take pictures of 1 channels"),
     ],

@@ -11,12 +11,14 @@ import torch
 from torch import nn
 
 from retouch import training, weights
+from retouch.data.degradations import parse
 from retouch.errors import InputError, UnknownName
 from retouch.tasks.restore.network import Denoiser, Upscaler
 from retouch.tasks.restore.network.unet import UNetRestorer
 from retouch.tasks.restore.recipe import Restore, RestorePix2Pix
 from retouch.tasks.restore.recipe.fidelity import distance
 from retouch.tasks.restore.recipe.parts import Pictures
+from retouch.tasks.restore.recipe.validating import evaluated
 from retouch.training.distributed import Group
 from retouch.training.options import changed, flat
 from retouch.training.start import begin
@@ -148,6 +150,13 @@ def test_validation_measures_what_the_network_makes() -> None:
     assert 20 * math.log10(255 / 25) - 0.1 < found.metrics["psnr"] < 20 * math.log10(255 / 25) + 1.0
     assert "noise(25)" in found.protocol
     assert found.panels["validation"].shape[0] == 3
+
+
+def test_validation_takes_pictures_smaller_than_the_network_wants() -> None:
+    picture = torch.rand(1, 3, 12, 20, generator=torch.Generator().manual_seed(1))
+    batch = {"input": picture, "target": picture}
+    found = evaluated(lambda x: x, iter([batch]), parse("noise(5)"), multiple=128, distribution=False)
+    assert found.metrics["ssim"] == pytest.approx(1, abs=1e-4)
 
 
 @pytest.mark.parametrize("recipe", [toy(), toy(degradations="noise(25)"), game(), game(generator="residual")])

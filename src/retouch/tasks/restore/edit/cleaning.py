@@ -52,7 +52,7 @@ def cleaned(
         report["noise"] = round(level, 2)
     if note := _remark(card, level, given=noise is not None):
         report["note"] = note
-    if strength == 0 or (noise is None and level < CLEAN):
+    if 0 in (strength, noise) or (noise is None and level < CLEAN):
         return with_report(picture, report)
     told = level if (noise is not None or TELLS_ESTIMATES) and math.isfinite(level) else None
     compute = _cleaning(forward, noise=told, strength=strength, ensemble=wish.ensemble)

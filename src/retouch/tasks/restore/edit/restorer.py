@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 Precision = Literal["float32", "bfloat16"]
 
+COARSEST = 512
+"""The largest number of which a network may want the sides of a picture to be multiples."""
+
 LOUDEST = 255.0
 """Levels of noise beyond which a photo is nothing else."""
 
@@ -227,6 +230,11 @@ def _check_card(card: Card) -> None:
         raise InputError(
             f"{card.name} is a {card.architecture}, which judges pictures and makes none; pass the network "
             "that it was trained with"
+        )
+    if card.multiple > COARSEST:
+        raise InputError(
+            f"{card.name} wants sides that are multiples of {card.multiple}, and more than {COARSEST} is "
+            "too much for small photos; correct its card"
         )
     if card.sizes.get("channels", 3) not in (1, 3):
         raise InputError(

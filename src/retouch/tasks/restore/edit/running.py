@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from retouch.errors import InputError
+from retouch.image.picture import MAX_PIXELS
 from retouch.nn import memory
 from retouch.progress import ProgressCallback
 from retouch.tasks.restore.method import tiles
@@ -61,7 +62,7 @@ class Pieces:
     def pixels(self, forward: Forward) -> float:
         """Say how many pixels a network looks at at once."""
         if self.budget is not None:
-            return self.budget * 1e6
+            return min(self.budget * 1e6, float(MAX_PIXELS))
         return memory.piece_pixels(forward.bytes_per_pixel, forward.device, least=LEAST)
 
     def tiling(self, forward: Forward, size: Size, pixels: float) -> Tiling:

@@ -32,7 +32,8 @@ class Original:
         opened = _opened(photo)
         self.picture = opened
         self.size = opened.size
-        self.channels = 1 if native.colour_samples(opened.samples, opened.file).shape[2] == 1 else 3
+        colours = native.colour_samples(opened.samples, opened.file)
+        self.channels = 1 if _gray(colours) else 3
         alpha = native.alpha_channel(opened.samples, opened.file)
         self.seen = None if alpha is None else opened.samples[..., alpha] > 0
         self._bled: NDArray[np.float32] | None = None
@@ -128,6 +129,13 @@ def with_report(picture: Picture, report: Mapping[str, float | int | str]) -> Pi
         report: what was found out.
     """
     return Picture(picture.samples, picture.file, patches=picture.patches, alpha=picture.alpha, report=report)
+
+
+def _gray(colours: NDArray[np.generic]) -> bool:
+    """Whether there is one channel, or three that are equal: a network would tint such a photo."""
+    count = colours.shape[2]
+    rest = (np.array_equal(colours[..., 0], colours[..., channel]) for channel in range(1, count))
+    return count == 1 or (count == 3 and all(rest))
 
 
 def _opened(photo: Picture) -> Picture:

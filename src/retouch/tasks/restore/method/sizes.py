@@ -13,6 +13,7 @@ Size = tuple[int, int]
 FARTHEST = 16
 """New pixels per old one along a side at most; beyond, a network invents all there is."""
 
+_PLAIN = 1e15  # numbers below are written out in a message
 _IN_EXIF = 0x8769
 _WIDTHS, _HEIGHTS = (0x0100, 0xA002), (0x0101, 0xA003)
 _SHORT, _LONG = 3, 4
@@ -36,20 +37,31 @@ def wanted(size: Size, scale: float | None, width: int | None, height: int | Non
     """
     if scale is not None and (width is not None or height is not None):
         raise InputError("scale and a width or a height are both given; pass one of them")
-    factor = usual if scale is None else scale
+    factor: float = usual if scale is None else scale
     if isinstance(factor, bool) or not isinstance(factor, int | float) or not 0 < factor < math.inf:
         raise InputError(f"scale={scale!r}; pass a number above 0, such as 2.5")
     for name, side in (("width", width), ("height", height)):
         if side is not None and (isinstance(side, bool) or not isinstance(side, int) or side < 1):
             raise InputError(f"{name}={side!r}; pass a number of pixels, at least 1")
     down, across = size
+    for name, value, most in (
+        ("scale", factor, FARTHEST),
+        ("width", width, FARTHEST * across),
+        ("height", height, FARTHEST * down),
+    ):
+        if value is not None and value > most:
+            said = f"{name}={value}" if value < _PLAIN else f"that {name}"
+            raise InputError(
+                f"{said} makes {across}×{down} pixels more than {FARTHEST} times as many along a side, which "
+                "no network can fill; ask for less"
+            )
     if width is not None or height is not None:
         factor = width / across if width is not None else (height or 0) / down
     found = (
         _rounded(down, factor) if height is None else height,
         _rounded(across, factor) if width is None else width,
     )
-    _check(size, found)
+    _check(found)
     return found
 
 
@@ -122,12 +134,7 @@ def _rounded(side: int, factor: float) -> int:
     return max(math.floor(side * factor + 0.5), 1)
 
 
-def _check(size: Size, goal: Size) -> None:
-    if any(new > FARTHEST * old for old, new in zip(size, goal, strict=True)):
-        raise InputError(
-            f"{size[1]}×{size[0]} pixels to {goal[1]}×{goal[0]} is more than {FARTHEST} times as many along "
-            "a side, which no network can fill; ask for less"
-        )
+def _check(goal: Size) -> None:
     if goal[0] * goal[1] > MAX_PIXELS:
         raise InputError(
             f"{goal[1]}×{goal[0]} is {goal[0] * goal[1]:,} pixels, and pictures of retouch have at most "

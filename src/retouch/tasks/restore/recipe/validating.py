@@ -90,7 +90,10 @@ def evaluated(
 
 def _to_multiple(pictures: Tensor, multiple: int) -> Tensor:
     height, width = pictures.shape[2:]
-    return pad(pictures, (0, -width % multiple, 0, -height % multiple), mode="reflect")
+    right, below = -width % multiple, -height % multiple
+    # A picture smaller than what it lacks has no mirror image of that size.
+    mode = "reflect" if right < width and below < height else "replicate"
+    return pad(pictures, (0, right, 0, below), mode=mode)
 
 
 def _middle(picture: Tensor, side: int) -> Tensor:
