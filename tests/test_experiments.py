@@ -70,7 +70,8 @@ def test_its_networks_take_its_pictures_and_open_again(file: Path) -> None:
             assert shapes(again) == shapes(trained[product])
             size = card.settings["trained_size"]
             assert isinstance(size, int)
-            beside = card.task == "inpaint" or card.architecture == "denoiser"  # a mask, or a map of the noise
+            # beside the picture a mask, or a map of the noise
+            beside = card.task == "inpaint" or card.architecture == "denoiser"
             channels = card.sizes.get("input_channels", 4 if beside else 3)
             assert isinstance(channels, int)
             side = size // card.scale
