@@ -10,9 +10,10 @@ import pytest
 import torch
 from torch import nn
 
-from retouch import training, weights
+from retouch import catalog, training, weights
 from retouch.data.degradations import parse
-from retouch.errors import InputError, UnknownName
+from retouch.errors import Cancelled, InputError, UnknownName
+from retouch.progress import Progress
 from retouch.tasks.restore.network import Denoiser, Upscaler
 from retouch.tasks.restore.network.unet import UNetRestorer
 from retouch.tasks.restore.recipe import Restore, RestorePix2Pix
@@ -199,3 +200,20 @@ def test_it_learns_to_take_noise_out() -> None:
     # the mean difference that noise of 50 makes is 50/255 · √(2/π) = 0.156
     assert lost[0] > 0.15
     assert sum(lost[-5:]) / 5 < 0.135
+
+
+@pytest.mark.parametrize("recipe", [toy(degradations="noise(5..50)"), game(game__r1=1.0)])
+def test_a_run_that_was_stopped_ends_as_one_that_was_not(recipe: Restore, tmp_path: Path) -> None:
+    recipe = changed(recipe, {"engine.images": 8, "engine.tensorboard": False, "engine.average": 10.0})
+    training.train(recipe, SOURCE, tmp_path / "whole")
+
+    def stop(progress: Progress) -> None:
+        if progress.done >= 4:
+            raise Cancelled("enough for today")
+
+    with pytest.raises(Cancelled):
+        training.train(recipe, SOURCE, tmp_path / "parts", progress=stop)
+    training.resume(tmp_path / "parts", catalog.recipes())
+    whole, parts = (weights.load(tmp_path / name / "last.safetensors").network for name in ("whole", "parts"))
+    for one, other in zip(whole.state_dict().values(), parts.state_dict().values(), strict=True):
+        assert torch.equal(one, other)

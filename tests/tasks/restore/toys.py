@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
+from retouch.image import samples
 from retouch.tasks.restore import Restorer
 from retouch.tasks.restore.network import Denoiser, Upscaler
 from retouch.weights import Card, Loaded, save
@@ -84,3 +86,19 @@ def blur(value_range: tuple[float, float] = (0.0, 1.0), **settings: Any) -> Rest
         settings=settings,
     )
     return Restorer(Loaded(described, Blur().eval(), Path()))
+
+
+def photo(height: int = 20, width: int = 27, channels: int = 3, kind: str = "uint8") -> np.ndarray[Any, Any]:
+    """Colours over the whole range, as an array that Picture.of takes."""
+    values = np.random.default_rng(height * width).random((height, width, channels))
+    if kind == "float32":
+        return values.astype(np.float32)
+    largest = {"uint8": 255, "uint16": 65535}[kind]
+    return np.rint(values * largest).astype(kind)
+
+
+def noisy(level: float, size: tuple[int, int] = (60, 80)) -> np.ndarray[Any, Any]:
+    """A part of a photo with noise, 8 bit."""
+    clean = samples.open("coffee").pixels[: size[0], : size[1]]
+    noise = np.random.default_rng(5).normal(0, level / 255, clean.shape)
+    return np.rint(np.clip(clean + noise, 0, 1) * 255).astype(np.uint8)

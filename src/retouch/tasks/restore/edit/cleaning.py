@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 CLEAN = 1.0
 """Levels of 255 below which a photo is left as it is; rounding to 8 bits alone makes 0.3."""
 
-TELLS_ESTIMATES = False
-"""Whether a network is told of noise that was only estimated, or left to find out for itself."""
-
 _APART = 1.5  # how many times off the noise that a network is for may be before that is said
 
 
@@ -54,8 +51,8 @@ def cleaned(
         report["note"] = note
     if 0 in (strength, noise) or (noise is None and level < CLEAN):
         return with_report(picture, report)
-    told = level if (noise is not None or TELLS_ESTIMATES) and math.isfinite(level) else None
-    compute = _cleaning(forward, noise=told, strength=strength, ensemble=wish.ensemble)
+    # Of an estimate the network is not told: it finds out for itself, as well as we do.
+    compute = _cleaning(forward, noise=noise, strength=strength, ensemble=wish.ensemble)
 
     def attempt(pixels: float) -> Picture:
         tiling = wish.pieces.tiling(forward, original.size, pixels)
