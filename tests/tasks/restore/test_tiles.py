@@ -17,7 +17,9 @@ from torch import nn
 from retouch.image import Box
 from retouch.progress import Progress
 from retouch.tasks.restore import Restorer
-from retouch.tasks.restore.method.field import WIDE, field_of
+from retouch.tasks.restore.edit.running import Pieces
+from retouch.tasks.restore.method.field import QUICK, WIDE, Cost, field_of
+from retouch.tasks.restore.method.forward import Forward
 from retouch.tasks.restore.method.rows import Rows
 from retouch.tasks.restore.method.tiles import Tiling, bands, chosen, side_of, teller
 from retouch.tasks.restore.network import Denoiser, Upscaler, told
@@ -295,3 +297,14 @@ def test_told_is_what_tiles_get() -> None:
     with torch.no_grad():
         wanted = loaded.network(told(x, 30 / 255))
     assert (Restorer(loaded).planes(x, noise=30) - wanted).abs().max() < 1e-5
+
+
+def test_pieces_are_as_large_as_is_quick() -> None:
+    cost = Cost(peak=100.0, map=30.0)  # 30 MiB are 1024 × 1024 pixels
+    assert cost.quick(0, 1.1) == cost.quick(40, 1.35) == 1 << 20
+    assert cost.quick(96, 2.2) == 1 << 20  # 1024² / 832² = 1.51
+    assert cost.quick(96, 1.35) == cost.quick(600, 9.0) == math.inf
+    found = Forward(toys.upscaler(width=64).network, toys.upscaler(width=64).card)
+    assert found.quick_pixels == QUICK / (64 * 4)
+    assert Pieces().pixels(found) <= found.quick_pixels
+    assert Pieces(budget=3.0).pixels(found) == 3e6

@@ -63,7 +63,8 @@ class Pieces:
         """Say how many pixels a network looks at at once."""
         if self.budget is not None:
             return min(self.budget * 1e6, float(MAX_PIXELS))
-        return memory.piece_pixels(forward.bytes_per_pixel, forward.device, least=LEAST)
+        free = memory.piece_pixels(forward.bytes_per_pixel, forward.device, least=LEAST)
+        return min(free, max(forward.quick_pixels, LEAST))
 
     def tiling(self, forward: Forward, size: Size, pixels: float) -> Tiling:
         """Cut a picture up.

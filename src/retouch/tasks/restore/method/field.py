@@ -22,6 +22,10 @@ WIDE = 64
 FADE = 16
 """Pixels on both sides of a cut over which the pieces of such a network are mixed."""
 
+QUICK = 30 << 20
+"""Bytes of the largest map with which a CPU is quickest: glibc keeps blocks below 32 MiB from one layer to
+the next, and takes larger ones anew, page by page, which takes as long as the layer."""
+
 _PROBE = 16  # the least side of the picture by which memory is measured
 _BESIDE = 3.0
 
@@ -75,7 +79,35 @@ def field_of(network: nn.Module, architecture: str, multiple: int) -> Field:
     return Field(math.ceil(min(reach, WIDE) / multiple) * multiple, exact)
 
 
-def bytes_per_pixel(apply: Callable[[Tensor], object], channels: int, multiple: int) -> float:
+@dataclass(frozen=True)
+class Cost:
+    """What a pixel of the input costs while a network computes.
+
+    Args:
+        peak: bytes at the most.
+        map: bytes of the largest map.
+    """
+
+    peak: float
+    map: float
+
+    def quick(self, margin: int, gain: float) -> float:
+        """Say in pieces of how many pixels, with what is seen around them, a CPU is quickest.
+
+        Args:
+            margin: pixels around a piece.
+            gain: how many times as fast a pixel is computed in such a piece.
+
+        Returns:
+            Pixels; infinity where the margins cost more than the pieces gain.
+        """
+        pixels = QUICK / max(self.map, 1e-9)
+        side = math.sqrt(pixels)
+        worth = side > 2 * margin and (side / (side - 2 * margin)) ** 2 < gain
+        return pixels if worth else math.inf
+
+
+def cost_per_pixel(apply: Callable[[Tensor], object], channels: int, multiple: int) -> Cost:
     """Estimate what a pixel of the input costs while a network computes.
 
     Args:
@@ -84,21 +116,23 @@ def bytes_per_pixel(apply: Callable[[Tensor], object], channels: int, multiple: 
         multiple: of which its input's sides are one.
 
     Returns:
-        Bytes: three times what goes in and comes out of the widest step, for what waits beside it and for the
-        convolution's own workspace. Measured: between 0.5 and 1.1 of that.
+        At the most three times what goes in and comes out of the widest step, for what waits beside it and
+        for the convolution's own workspace: measured were between 0.5 and 1.1 of that.
     """
     side = math.ceil(_PROBE / multiple) * multiple
     with torch.inference_mode(), _Widest() as widest:
         apply(torch.zeros(1, channels, side, side))
-    return _BESIDE * float(widest.bytes) / (side * side)
+    pixels = side * side
+    return Cost(_BESIDE * float(widest.bytes) / pixels, widest.map / pixels)
 
 
 class _Widest(TorchFunctionMode):
-    """Notes the most bytes that one step takes and gives; in its own thread alone."""
+    """Notes the most bytes that one step takes and gives, and gives alone; in its own thread."""
 
     def __init__(self) -> None:
         super().__init__()
         self.bytes = 0
+        self.map = 0
 
     def __torch_function__(
         self,
@@ -111,6 +145,7 @@ class _Widest(TorchFunctionMode):
         found = func(*args, **(kwargs or {}))
         if isinstance(found, Tensor):
             maps = [found, *(item for item in args[:2] if isinstance(item, Tensor))]
+            self.map = max(self.map, found.nbytes)
             self.bytes = max(
                 self.bytes, sum(item.nbytes for item in maps if not isinstance(item, nn.Parameter))
             )
