@@ -157,7 +157,7 @@ def denoising(shared: Path, rounds: int, limit: int) -> dict[str, object]:
         "rows": rows,
         "self_check": str(found.checks[0]),
         "protocol": found.row("DnCNN", "psnr").protocol,
-        "pictures": found.pictures,
+        "pictures": found.row("DnCNN", "psnr").n,
         "bfloat16_db": abs(rows["retouch bfloat16"]["db"] - rows["retouch"]["db"]),
     }
 

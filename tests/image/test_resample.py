@@ -194,14 +194,6 @@ def test_levels_are_rounded_after_the_rows_and_again_after_the_columns() -> None
     assert resize(picture, (1, 1), kernel="area")[0, 0] * 255 == pytest.approx(1 / 3)
 
 
-def test_a_scale_that_was_rounded_up_keeps_its_pixel_grid() -> None:
-    # MATLAB's imresize(A, 1/4) of 9 samples gives 3, the middle of the first at 1.5 as of 12 samples.
-    ramp = np.arange(9, dtype=np.float32)[None]
-    found = resize(ramp, (1, 3), kernel="bilinear", antialias=False, scale=0.25)[0]
-    assert found[:2] == pytest.approx([1.5, 5.5])
-    assert resize(ramp, (1, 3), kernel="bilinear", antialias=False)[0, 0] == pytest.approx(1.0)
-
-
 def test_large_pictures_are_resized_without_large_matrices() -> None:
     # A dense matrix of 40,000 × 30,000 would be 4.8 GB.
     tracemalloc.start()

@@ -1,7 +1,7 @@
-"""The three things an edit must do to an EXIF block; the rest stays byte for byte.
+"""What edits must do to an EXIF block; the rest stays byte for byte.
 
 The orientation is read (the picture is turned upright) and then reset; the thumbnail is
-removed, because it shows the picture as it was before the edit.
+removed, because it shows the picture as it was before the edit; and a new size is told.
 
 Source: EXIF 2.32 (CIPA DC-008), TIFF 6.0.
 """
@@ -17,6 +17,9 @@ from retouch.image.native import Samples
 LARGEST_EXIF = 16 << 20
 """Bytes; a larger block is not looked into and not kept."""
 
+_IN_EXIF = 0x8769
+_WIDTHS, _HEIGHTS = (0x0100, 0xA002), (0x0101, 0xA003)
+_SHORT, _LONG = 3, 4
 _ORIENTATION, _THUMBNAIL_START, _THUMBNAIL_BYTES = 0x0112, 0x0201, 0x0202
 
 
@@ -73,6 +76,27 @@ def upright(exif: bytes) -> bytes | None:
     return bytes(block)
 
 
+def resized(exif: bytes, size: tuple[int, int]) -> bytes:
+    """Let a block tell the size of its picture, where it tells one.
+
+    Args:
+        exif: a block that starts with a TIFF header.
+        size: height and width.
+
+    Returns:
+        A block of the same length; one that is broken stays as it is.
+    """
+    block = bytearray(exif)
+    try:
+        order, first = _header(exif)
+        inner = _tell_size(block, order, first, size)
+        if inner:
+            _tell_size(block, order, inner, size)
+    except (struct.error, ValueError):
+        return exif
+    return bytes(block)
+
+
 def turned(samples: Samples, orientation: int) -> Samples:
     """Turn a stored picture upright.
 
@@ -104,6 +128,18 @@ def _entries(exif: bytes | bytearray, order: str, start: int) -> range:
     if start + 2 + 12 * count > len(exif):
         raise ValueError("the directory is cut short")
     return range(start + 2, start + 2 + 12 * count, 12)
+
+
+def _tell_size(block: bytearray, order: str, start: int, size: tuple[int, int]) -> int:
+    """Correct the sizes in one directory; gives where the EXIF directory is, 0 when it is not named."""
+    inner = 0
+    for place in _entries(block, order, start):
+        tag, kind, values = struct.unpack_from(order + "HHI", block, place)
+        if tag == _IN_EXIF:
+            (inner,) = struct.unpack_from(order + "I", block, place + 8)
+        elif tag in (*_WIDTHS, *_HEIGHTS) and kind in (_SHORT, _LONG) and values == 1:
+            struct.pack_into(order + "HHII", block, place, tag, _LONG, 1, size[tag in _WIDTHS])
+    return inner
 
 
 def _remove_thumbnail(block: bytearray, order: str, link: int) -> None:

@@ -31,7 +31,6 @@ def resize(
     *,
     kernel: Kernel = "bicubic",
     antialias: bool = True,
-    scale: float | None = None,
     levels: int = 0,
 ) -> Planes:
     """Bring planes of samples to another size, as MATLAB's ``imresize`` does.
@@ -41,8 +40,6 @@ def resize(
         size: height and width that are wanted.
         kernel: how samples are weighed.
         antialias: widen the kernel when a side gets smaller, so that nothing is skipped.
-        scale: new pixels per old one, where that is not exactly wanted / old, as for a scale whose size was
-            rounded up.
         levels: 255 rounds values in [0, 1] to 8 bits after each side, rows first, as MATLAB does with 8-bit
             pictures: the published inputs of benchmarks are made so. 0 rounds nothing.
 
@@ -68,14 +65,14 @@ def resize(
     found = np.asarray(planes, np.float32)
     # The side that shrinks most goes first, for the least work.
     for axis in sorted((-2, -1), key=lambda side: size[side] / planes.shape[side] if not levels else side):
-        found = _along(found, axis, size[axis], kernel, antialias, scale)
+        found = _along(found, axis, size[axis], kernel, antialias)
         if levels:
             found = np.floor(found.clip(0, 1) * np.float32(levels) + np.float32(0.5)) / np.float32(levels)
     return found
 
 
 def weights_along(
-    old: int, new: int, *, kernel: Kernel = "bicubic", antialias: bool = True, scale: float | None = None
+    old: int, new: int, *, kernel: Kernel = "bicubic", antialias: bool = True
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Say of which old samples each new one is made, along one side.
 
@@ -84,15 +81,14 @@ def weights_along(
         new: samples that are wanted.
         kernel: how they are weighed.
         antialias: widen the kernel when there are fewer new samples than old ones.
-        scale: new samples per old one; None for ``new / old``.
 
     Returns:
         Indices and weights, (new, taps); the weights of a row sum to 1.
     """
-    factor = new / old if scale is None else scale
+    factor = new / old
     middles = np.arange(new) + 0.5
     # Multiplied first, so that the middle between two samples is found to be just that.
-    place = (middles * old / new if scale is None else middles / scale) - 0.5
+    place = middles * old / new - 0.5
     if kernel == "nearest":
         nearest = np.clip(np.floor(place + 0.5), 0, old - 1).astype(np.int64)
         return nearest[:, None], np.ones((new, 1))
@@ -111,13 +107,11 @@ def weights_along(
     return np.where(mirrored < old, mirrored, 2 * old - 1 - mirrored), weights[:, used]
 
 
-def _along(
-    planes: Planes, axis: int, new: int, kernel: Kernel, antialias: bool, scale: float | None
-) -> Planes:
+def _along(planes: Planes, axis: int, new: int, kernel: Kernel, antialias: bool) -> Planes:
     old = planes.shape[axis]
-    if new == old and scale in (None, 1.0):
+    if new == old:
         return planes
-    matrix = _matrix(old, new, kernel, antialias, scale)
+    matrix = _matrix(old, new, kernel, antialias)
     if isinstance(matrix, np.ndarray):
         product = matrix @ planes if axis == -2 else planes @ matrix.T
         return np.asarray(product, np.float32)
@@ -127,10 +121,8 @@ def _along(
 
 
 @lru_cache(maxsize=256)
-def _matrix(
-    old: int, new: int, kernel: Kernel, antialias: bool, scale: float | None
-) -> Planes | sparse.csr_array:
-    indices, weights = weights_along(old, new, kernel=kernel, antialias=antialias, scale=scale)
+def _matrix(old: int, new: int, kernel: Kernel, antialias: bool) -> Planes | sparse.csr_array:
+    indices, weights = weights_along(old, new, kernel=kernel, antialias=antialias)
     rows = np.repeat(np.arange(new), indices.shape[1])
     made = sparse.csr_array(
         (weights.ravel().astype(np.float32), (rows, indices.ravel())), shape=(new, old), dtype=np.float32

@@ -13,6 +13,9 @@ from retouch.losses.diffaugment import KINDS
 from retouch.nn.discriminators import PatchGAN, PixelGAN
 from retouch.nn.layers import Norm
 
+R1_EVERY = 16
+"""Batches between two R1 penalties (Karras et al. 2020, arXiv:1912.04958, appendix B)."""
+
 DiscriminatorKind = Literal["patch", "pixel"]
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from retouch.errors import InputError
-from retouch.image import Picture, samples
+from retouch.image import Picture, exif, samples
 from retouch.image.resample import resize
 from retouch.tasks.restore import Restorer
 from retouch.tasks.restore.method import sizes
@@ -126,8 +126,7 @@ def test_profile_and_exif_stay_and_say_the_size(tmp_path: Path) -> None:
     "block", [b"", b"II", b"II*\0\xff\xff\xff\xff", b"MM\0*\0\0\0\x08\xff\xff", b"junk" * 9]
 )
 def test_a_damaged_exif_block_stays_as_it_is(block: bytes) -> None:
-    assert sizes.exif_of(block, (60, 80)) == block
-    assert sizes.exif_of(None, (60, 80)) is None
+    assert exif.resized(block, (60, 80)) == block
 
 
 def test_light_beyond_white_and_colours_beyond_srgb_stay() -> None:

@@ -28,6 +28,7 @@ from retouch.tasks.restore.recipe.methods import Method
 from retouch.tasks.restore.recipe.protocol import Protocol
 from retouch.weights import Card, save
 from tests.data.made import fill, noise, write
+from tests.tasks.restore import toys
 
 FAST = ("psnr", "ssim")
 
@@ -54,27 +55,14 @@ def bilinear(pair: Pair) -> Tensor:
 
 
 def upscaler(path: Path, seed: int = 0) -> Path:
-    torch.manual_seed(seed)
-    network = Upscaler(width=8, blocks=1, scale=4)
-    card = Card(
-        "up",
-        "restore",
-        "upscaler",
-        sizes={"width": 8, "blocks": 1, "scale": 4},
-        value_range=(0.0, 1.0),
-        scale=4,
-    )
-    return save(path, network, card)
+    network = toys.lively(Upscaler(**toys.UPSCALER), seed)
+    return save(path, network, toys.card("upscaler", name="up"))
 
 
 def denoiser(path: Path) -> tuple[Path, Denoiser]:
-    torch.manual_seed(0)
-    sizes = {"width": 8, "deep": 8, "blocks": 1}
-    network = Denoiser(**sizes).eval()
-    for parameter in network.parameters():
-        torch.nn.init.normal_(parameter, std=0.05)
-    card = Card("clean", "restore", "denoiser", sizes=dict(sizes), value_range=(0.0, 1.0), multiple=8)
-    return save(path, network, card), network
+    network = Denoiser(**toys.DENOISER)
+    toys.lively(network)
+    return save(path, network, toys.card("denoiser", name="clean")), network
 
 
 def test_the_figures_are_those_of_the_protocol_by_hand(folder: Path) -> None:
@@ -338,8 +326,7 @@ def test_sets_of_several_sizes_are_measured(tmp_path: Path) -> None:
 
 def test_networks_are_applied_as_the_verb_applies_them(folder: Path, tmp_path: Path) -> None:
     path = upscaler(tmp_path / "up.safetensors")
-    torch.manual_seed(0)
-    network = Upscaler(width=8, blocks=1, scale=4).eval()
+    network = toys.lively(Upscaler(**toys.UPSCALER), 0)
     found = evaluate_restoration(path, folder, metrics="psnr")
     assert found.cases == ("bicubic(4)",)
     values = []

@@ -10,8 +10,7 @@ from retouch.errors import InputError, UnknownName
 from retouch.losses import Adversarial, r1_penalty
 from retouch.tasks.translate.network import PatchGAN
 from retouch.tasks.translate.recipe import Pix2Pix
-from retouch.tasks.translate.recipe.pix2pix import R1_EVERY
-from retouch.training.game import Discriminator, Game, bare
+from retouch.training.game import R1_EVERY, Discriminator, Game, bare
 from tests.tasks.translate.toy_recipes import PLAIN, SIZE, STILL, Watched, batches, networks_of, toy
 
 

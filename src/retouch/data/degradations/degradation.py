@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +44,6 @@ class Spoiled:
         return Spoiled(self.planes + noise, np.asarray(both, np.float32))
 
 
-@runtime_checkable
 class Degradation(Protocol):
     """One thing that happens to pictures."""
 

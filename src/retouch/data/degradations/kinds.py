@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from retouch.data.degradations.degradation import Planes, Spoiled, plain
 from retouch.errors import InputError
-from retouch.image.resample import Kernel, resize
+from retouch.image.resample import Kernel, resize, weights_along
 
 Range = tuple[float, float]
 """Lowest and highest; both included, drawn evenly."""
@@ -61,7 +61,10 @@ class _Smaller:
                 f"of {self.factor}"
             )
         size = height // self.factor, width // self.factor
-        planes = resize(picture.planes, size, kernel=self.kernel, levels=0 if picture.noise.any() else 255)
+        noisy = picture.noise.any()
+        planes = resize(picture.planes, size, kernel=self.kernel, levels=0 if noisy else 255)
+        if not noisy:
+            return Spoiled.clean(planes)
         # Averaged with weights whose squares sum to less than 1, independent noise gets weaker.
         noise = resize(picture.noise, size, kernel="area") * np.float32(_gain(self.kernel, self.factor))
         return Spoiled(planes, noise)
@@ -278,8 +281,6 @@ def _eight_bits(planes: Planes) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8
 
 def _gain(kernel: Kernel, factor: int) -> float:
     """The norm of a kernel's weights: how much of independent noise is left."""
-    from retouch.image.resample import weights_along
-
     _, weights = weights_along(16 * factor, 16, kernel=kernel)
     return float(np.square(weights[8]).sum())
 

@@ -8,9 +8,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from retouch.image import Box, FileFacts, Mode, Picture, native
+from retouch.image import Box, FileFacts, Mode, Picture, exif, native
 from retouch.tasks.restore.method import noise, opacity
-from retouch.tasks.restore.method.sizes import exif_of
 
 Planes = NDArray[np.float32]
 
@@ -79,7 +78,8 @@ class Sheet:
         if size == source.size:
             self._samples = source.samples.copy()
         else:
-            self._file = replace(source.file, exif=exif_of(source.file.exif, size))
+            told = source.file.exif
+            self._file = replace(source.file, exif=None if told is None else exif.resized(told, size))
             self._samples = np.empty((*size, source.samples.shape[2]), source.samples.dtype)
         few = size[0] * size[1] <= UNROUNDED
         self._pixels = np.empty((*size, 3), np.float32) if few else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import struct
 
 from retouch.errors import InputError
 from retouch.image.picture import MAX_PIXELS
@@ -14,9 +13,6 @@ FARTHEST = 16
 """New pixels per old one along a side at most; beyond, a network invents all there is."""
 
 _PLAIN = 1e15  # numbers below are written out in a message
-_IN_EXIF = 0x8769
-_WIDTHS, _HEIGHTS = (0x0100, 0xA002), (0x0101, 0xA003)
-_SHORT, _LONG = 3, 4
 
 
 def wanted(size: Size, scale: float | None, width: int | None, height: int | None, usual: int) -> Size:
@@ -89,45 +85,6 @@ def steps(size: Size, goal: Size, scale: int) -> list[Size]:
         )
         found.append((rows, columns))
     return found
-
-
-def exif_of(exif: bytes | None, size: Size) -> bytes | None:
-    """Let an EXIF block tell the size of its picture.
-
-    Args:
-        exif: a TIFF structure, or None.
-        size: height and width.
-
-    Returns:
-        A block of the same length; one that is damaged stays as it is.
-
-    Source: EXIF 2.32 (CIPA DC-008), tags 0xA002 and 0xA003; TIFF 6.0, tags 0x0100 and 0x0101.
-    """
-    order = {b"II": "<", b"MM": ">"}.get((exif or b"")[:2])
-    if exif is None or order is None:
-        return exif
-    block = bytearray(exif)
-    try:
-        (first,) = struct.unpack_from(order + "I", block, 4)
-        inner = _corrected(block, order, first, size)
-        if inner:
-            _corrected(block, order, inner, size)
-    except (struct.error, ValueError):
-        return exif
-    return bytes(block)
-
-
-def _corrected(block: bytearray, order: str, start: int, size: Size) -> int:
-    """Correct the sizes in one directory; gives where the EXIF directory is, 0 when it is not named."""
-    inner = 0
-    (count,) = struct.unpack_from(order + "H", block, start)
-    for place in range(start + 2, start + 2 + 12 * count, 12):
-        tag, kind, values = struct.unpack_from(order + "HHI", block, place)
-        if tag == _IN_EXIF:
-            (inner,) = struct.unpack_from(order + "I", block, place + 8)
-        elif tag in (*_WIDTHS, *_HEIGHTS) and kind in (_SHORT, _LONG) and values == 1:
-            struct.pack_into(order + "HHII", block, place, tag, _LONG, 1, size[tag in _WIDTHS])
-    return inner
 
 
 def _rounded(side: int, factor: float) -> int:

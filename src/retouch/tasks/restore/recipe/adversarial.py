@@ -18,12 +18,9 @@ from retouch.tasks.restore.network.unet import UNetRestorer
 from retouch.tasks.restore.recipe.fidelity import Restore
 from retouch.tasks.restore.recipe.parts import Pictures, UNetSizes
 from retouch.training import Batch, Data, Engine, Evaluation, Memory, Networks, Optimiser, Turn
-from retouch.training.game import Discriminator, Game, bare, check_critic
+from retouch.training.game import R1_EVERY, Discriminator, Game, bare, check_critic
 from retouch.training.start import begin
 from retouch.weights import Card
-
-R1_EVERY = 16
-"""Batches between two R1 penalties (Karras et al. 2020, arXiv:1912.04958, appendix B)."""
 
 
 class Count:

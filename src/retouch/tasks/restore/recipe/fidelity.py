@@ -61,8 +61,7 @@ class Restore(Recipe):
             raise InputError(f"told is {self.told}; it is a part of the pictures, from 0 to 1")
         if self.images < 1:
             raise InputError(f"images is {self.images}; it must be at least 1")
-        if self.chain.scale == 1 and self.pictures.size % 8:
-            raise InputError(f"pictures.size is {self.pictures.size}; a denoiser takes multiples of 8")
+        parse(self.degradations)
 
     @property
     def chain(self) -> Chain:

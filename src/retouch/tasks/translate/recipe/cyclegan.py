@@ -17,7 +17,6 @@ from retouch.losses import augmented, deceiving, gradient_penalty, judging, r1_p
 from retouch.tasks.translate.recipe import examples
 from retouch.tasks.translate.recipe.judging import Results, applied, likeness, panel
 from retouch.tasks.translate.recipe.parts import Generator, Pictures, check_size
-from retouch.tasks.translate.recipe.pix2pix import R1_EVERY
 from retouch.tasks.translate.recipe.pool import ImagePool
 from retouch.training import (
     Batch,
@@ -30,7 +29,7 @@ from retouch.training import (
     Turn,
     epochs,
 )
-from retouch.training.game import Discriminator, Game, bare, check_critic
+from retouch.training.game import R1_EVERY, Discriminator, Game, bare, check_critic
 from retouch.weights import Card
 
 GENERATORS = ("a_to_b", "b_to_a")

@@ -44,11 +44,8 @@ from retouch.training import (
     Turn,
     epochs,
 )
-from retouch.training.game import Discriminator, Game, bare, check_critic
+from retouch.training.game import R1_EVERY, Discriminator, Game, bare, check_critic
 from retouch.weights import Card
-
-R1_EVERY = 16
-"""Batches between two R1 penalties (Karras et al. 2020, arXiv:1912.04958, appendix B)."""
 
 
 class Past:
