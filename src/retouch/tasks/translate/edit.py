@@ -95,7 +95,7 @@ class Translator:
     """
 
     def __init__(self, loaded: Loaded, *, precision: Precision = "float32") -> None:
-        from retouch.tasks.translate.method.plan import plan_of
+        from retouch.nn.pieces.plan import plan_of
 
         _check_precision(precision)
         _check_card(loaded.card)
@@ -208,8 +208,8 @@ class Translator:
         """Apply the network to (H, W, C) in its own range."""
         import torch
 
-        from retouch.tasks.translate.method.frame import framed
-        from retouch.tasks.translate.method.stream import apply
+        from retouch.nn.pieces.frame import framed
+        from retouch.nn.pieces.stream import apply
 
         tensor = torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1), np.float32))[None]
         frame, inside = framed(tensor.to(self._device), self._card.multiple)

@@ -1,1 +1,1 @@
-"""The mathematics of translating a picture of any size: a network's steps, computed piece by piece."""
+"""The mathematics of translating a picture: what its lines are, and its colours."""

@@ -5,18 +5,19 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from retouch.tasks.translate.method.operations import Span, Window
+from retouch.nn.pieces.operations import Span, Window
 
 SMALLEST = 8
 """The least height and width for a network: in less, a ResNet has a map of one value, without variance."""
 
 
-def framed(picture: Tensor, multiple: int) -> tuple[Tensor, Window]:
+def framed(picture: Tensor, multiple: int, *, least: int = SMALLEST) -> tuple[Tensor, Window]:
     """Continue a picture by its mirror image, as little as needed and alike on opposite sides.
 
     Args:
         picture: ``(1, C, H, W)``.
         multiple: the height and width of the result are multiples of it.
+        least: and no smaller than this.
 
     Returns:
         The larger picture, and where in it the given one lies. A picture smaller than its frame is
@@ -25,7 +26,7 @@ def framed(picture: Tensor, multiple: int) -> tuple[Tensor, Window]:
     spans = []
     for dim in (2, 3):
         size = picture.shape[dim]
-        wanted = -(-max(size, SMALLEST) // multiple) * multiple
+        wanted = -(-max(size, least) // multiple) * multiple
         before = (wanted - size) // 2
         spans.append(Span(before, before + size))
         if wanted != size:

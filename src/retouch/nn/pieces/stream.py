@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from retouch.progress import Progress, ProgressCallback
-from retouch.tasks.translate.method.maps import Maps
-from retouch.tasks.translate.method.operations import (
+from retouch.nn.pieces.maps import Maps
+from retouch.nn.pieces.operations import (
     Convolution,
     Dropout,
     Normalisation,
@@ -30,13 +29,17 @@ from retouch.tasks.translate.method.operations import (
     TransposedConvolution,
     Window,
 )
-from retouch.tasks.translate.method.plan import Plan
+from retouch.nn.pieces.plan import Plan
+from retouch.progress import Progress, ProgressCallback
 
 IN_MEMORY = 1 << 30
 """Bytes that a picture's maps may have in memory; with more, it is computed in pieces, with files."""
 
 TILE = 256
 """The side of a piece, when the caller leaves it open."""
+
+Take = Callable[[Window, Tensor], object]
+"""Is given each piece ``(1, C, h, w)`` of the result, and where it lies."""
 
 _CHANNELS = 64  # a piece holds as many values as tile × tile pixels of so many channels
 _ALWAYS_KEPT = 16  # values per pixel of the picture
@@ -69,6 +72,7 @@ def apply(
     seed: int | None = None,
     half: bool = False,
     limit: int | None = None,
+    stage: str = "translating",
     progress: ProgressCallback | None = None,
 ) -> Tensor:
     """Apply a network to a picture.
@@ -82,6 +86,7 @@ def apply(
         half: convolve in bfloat16: two to three times faster, one 8-bit level off on average.
         limit: bytes of maps in memory; with more, a picture is computed in pieces, and maps that do
             not fit lie in temporary files. None: 1 GiB, or half of what is free on a GPU.
+        stage: what is being done, for a person.
         progress: called after each piece; what it raises ends the work.
 
     Returns:
@@ -90,15 +95,64 @@ def apply(
     Raises:
         InputError: The folder for temporary files has no room for the maps.
     """
+    shape = plan.shapes(Shape(*picture.shape[1:]))[-1]
+    result = torch.empty((1, *shape), device=picture.device)
+
+    def take(window: Window, piece: Tensor) -> None:
+        window.cut_from(result, shape.window).copy_(piece)
+
+    each(plan, picture, take, tile=tile, seed=seed, half=half, limit=limit, stage=stage, progress=progress)
+    return result
+
+
+def each(
+    plan: Plan,
+    picture: Tensor,
+    take: Take,
+    *,
+    tile: int | None = None,
+    seed: int | None = None,
+    half: bool = False,
+    limit: int | None = None,
+    stage: str = "translating",
+    progress: ProgressCallback | None = None,
+) -> None:
+    """Apply a network to a picture whose result need not be kept whole.
+
+    Args:
+        plan: as for :func:`apply`.
+        picture: likewise.
+        take: is given the pieces of the result, which together cover it once.
+        tile: as for :func:`apply`.
+        seed: likewise.
+        half: likewise.
+        limit: likewise.
+        stage: likewise.
+        progress: likewise.
+
+    Raises:
+        InputError: The folder for temporary files has no room for the maps.
+    """
     shapes = plan.shapes(Shape(*picture.shape[1:]))
-    if limit is None:
-        limit = torch.cuda.mem_get_info(picture.device)[0] // 2 if picture.is_cuda else IN_MEMORY
+    limit = limit_of(picture.device, limit)
     if tile is None:
         tile = 0 if peak_bytes(plan, shapes) <= limit else TILE
     passes = schedule(plan, shapes, tile)
     convolving = torch.autocast(picture.device.type, torch.bfloat16, enabled=half)
     with torch.inference_mode(), convolving, Maps(picture.device, limit) as maps:
-        return _Run(plan, shapes, picture, maps, seed).through(passes, progress)
+        _Run(plan, shapes, picture, maps, seed).through(passes, take, stage, progress)
+
+
+def limit_of(device: torch.device, limit: int | None = None) -> int:
+    """Say how many bytes of maps may be in memory.
+
+    Args:
+        device: where the maps lie.
+        limit: what was asked for; None for 1 GiB, or half of what is free on a GPU.
+    """
+    if limit is not None:
+        return limit
+    return torch.cuda.mem_get_info(device)[0] // 2 if device.type == "cuda" else IN_MEMORY
 
 
 def peak_bytes(plan: Plan, shapes: list[Shape]) -> int:
@@ -198,8 +252,8 @@ class _Run:
         self._moments: dict[int, tuple[Tensor, Tensor]] = {}
         self._drawn: dict[int, Tensor] = {}
 
-    def through(self, passes: list[Pass], progress: ProgressCallback | None) -> Tensor:
-        """Make every map, and give the last."""
+    def through(self, passes: list[Pass], take: Take, stage: str, progress: ProgressCallback | None) -> None:
+        """Make every map, and hand over the last."""
         total, done = sum(math.prod(one.parts) for one in passes), 0
         last_use = {
             source: turn
@@ -207,32 +261,31 @@ class _Run:
             for number in one.steps
             for source in (number, *self._plan.steps[number].inputs)
         }
-        result = torch.empty((1, *self._shapes[-1]), device=self._picture.device)
         if progress:
-            progress(Progress("translating", 0, total))
+            progress(Progress(stage, 0, total))
         for turn, one in enumerate(passes):
             self._draw(one)
-            if turn == len(passes) - 1:
-                whole: Tensor | None = result
-            else:
-                whole = self._maps.make(one.target, self._shapes[one.target]) if one.keep else None
+            final = turn == len(passes) - 1
+            kept = one.keep and not final
+            whole = self._maps.make(one.target, self._shapes[one.target]) if kept else None
             measuring = _Moments()
             for window in _windows(self._shapes[one.target], one.parts):
                 piece = self._piece(one, window)
                 if whole is not None:
                     window.cut_from(whole, self._shapes[one.target].window).copy_(piece)
+                if final:
+                    take(window, piece)
                 if one.measure:
                     measuring.add(piece)
                 done += 1
                 if progress:
-                    progress(Progress("translating", done, total))
+                    progress(Progress(stage, done, total))
             if one.measure:
                 self._moments[one.target] = measuring.result()
-            for number in [number for number, final in last_use.items() if final == turn]:
+            for number in [number for number, last in last_use.items() if last == turn]:
                 self._drawn.pop(number, None)
                 if number in self._maps:
                     self._maps.drop(number)
-        return result
 
     def _piece(self, one: Pass, window: Window) -> Tensor:
         """Compute a window of the target of a pass."""

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from retouch.errors import Cancelled, InputError
+from retouch.nn.pieces import stream
+from retouch.nn.pieces.operations import Shape
+from retouch.nn.pieces.plan import Plan, plan_of
 from retouch.progress import Progress
-from retouch.tasks.translate.method import stream
-from retouch.tasks.translate.method.operations import Shape
-from retouch.tasks.translate.method.plan import Plan, plan_of
 from tests.tasks.translate import toys
 
 every_network = pytest.mark.parametrize("name", toys.ZOO)

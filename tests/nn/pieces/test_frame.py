@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retouch.tasks.translate.method.frame import SMALLEST, framed, mirrored
+from retouch.nn.pieces.frame import SMALLEST, framed, mirrored
 
 
 @given(st.integers(1, 40), st.integers(0, 60), st.integers(0, 60))

@@ -6,17 +6,19 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from retouch.nn.layers import Blur
-from retouch.tasks.translate.method.operations import (
+from retouch.nn.pieces.operations import (
     NOTHING,
     BilinearDoubling,
     Convolution,
     Dropout,
+    NearestDoubling,
     Normalisation,
     Operation,
+    Pooling,
     Shape,
     Span,
     TransposedConvolution,
@@ -39,7 +41,13 @@ OPERATIONS: dict[str, tuple[Operation, int]] = {
     "4×4, doubling": (TransposedConvolution(weight(2, 3, 4, 4), weight(3), 1), 2),
     "3×3, doubling": (TransposedConvolution(weight(2, 3, 3, 3), weight(3), 1), 2),
     "blur up": (TransposedConvolution(Blur(2, "up").filter, None, 1, "replicate", groups=2), 2),
+    "7×7, reflected, halving": (Convolution(weight(4, 2, 7, 7), weight(4), 2, 3, "reflect"), 2),
     "bilinear": (BilinearDoubling(), 2),
+    "nearest": (NearestDoubling(), 2),
+    "largest": (Pooling(), 2),
+    "mean": (Pooling("average"), 2),
+    "largest, rounded up": (Pooling(ceil=True), 2),
+    "mean, rounded up": (Pooling("average", ceil=True), 2),
 }
 every_operation = pytest.mark.parametrize("name", OPERATIONS)
 
@@ -58,7 +66,11 @@ def in_torch(name: str, x: Tensor) -> Tensor:
             return Blur(2, "up").forward(x)
         last = 4 - operation.kernel
         return F.conv_transpose2d(x, operation.weight, operation.bias, 2, 1, last)
-    return F.interpolate(x, scale_factor=2, mode="bilinear")
+    if isinstance(operation, Pooling):
+        pool = nn.MaxPool2d if operation.kind == "max" else nn.AvgPool2d
+        pooled: Tensor = pool(2, ceil_mode=operation.ceil)(x)
+        return pooled
+    return F.interpolate(x, scale_factor=2, mode="nearest" if name == "nearest" else "bilinear")
 
 
 @every_operation

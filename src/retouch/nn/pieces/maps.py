@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from retouch.errors import InputError
-from retouch.tasks.translate.method.operations import Shape
+from retouch.nn.pieces.operations import Shape
 
 _FLOAT = 4  # bytes
 

@@ -12,12 +12,13 @@ from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
 from retouch.nn.layers import Blur, Tanh
-from retouch.tasks.translate.method.operations import (
+from retouch.nn.pieces.operations import (
     BilinearDoubling,
     Border,
     Concatenation,
     Convolution,
     Dropout,
+    NearestDoubling,
     Normalisation,
     Operation,
     Pointwise,
@@ -25,7 +26,7 @@ from retouch.tasks.translate.method.operations import (
     Sum,
     TransposedConvolution,
 )
-from retouch.tasks.translate.network.resnet import BorderedConv
+from retouch.nn.residual import BorderedConv
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,8 @@ def plan_of(network: nn.Module, *, own_statistics: bool = False) -> Plan:
     """Read the steps of a network.
 
     Args:
-        network: a generator of this task. Its weights are shared, not copied, and it is not changed.
+        network: one that is made of what this file knows. Its weights are shared, not copied, and it is not
+            changed.
         own_statistics: let batch normalisation use the mean and variance of the picture itself, as a
             network in training does, instead of those it kept.
 
@@ -126,7 +128,7 @@ def _operation(
     if node.op == "call_function" and node.target in _FUNCTIONS:
         return _FUNCTIONS[node.target](node)
     raise TypeError(
-        f"{node.target} of the network has no entry in {__name__}; add one, or use fcn, unet or resnet"
+        f"{node.target} of the network has no entry in {__name__}; add one, or build it of layers that have"
     )
 
 
@@ -140,7 +142,9 @@ def _normalisation(norm: nn.BatchNorm2d | nn.InstanceNorm2d, *, own_statistics: 
 def _convolution(module: Any) -> Operation:
     if isinstance(module, BorderedConv):
         border: Border = "reflect" if module.mode == "reflect" else "zeros"
-        return Convolution(module.conv.weight, module.conv.bias, 1, module.padding[0], border)
+        return Convolution(
+            module.conv.weight, module.conv.bias, module.conv.stride[0], module.padding[0], border
+        )
     return Convolution(module.weight, module.bias, module.stride[0], module.padding[0], groups=module.groups)
 
 
@@ -155,12 +159,16 @@ def _blur(module: Any) -> Operation:
     return TransposedConvolution(weight, None, 1, "replicate", groups=module.channels)
 
 
+def _doubling(module: Any) -> Operation:
+    return NearestDoubling() if module.mode == "nearest" else BilinearDoubling()
+
+
 _MODULES: dict[type[nn.Module], Callable[[Any], Operation]] = {
     BorderedConv: _convolution,
     nn.Conv2d: _convolution,
     nn.ConvTranspose2d: _transposed,
     Blur: _blur,
-    nn.Upsample: lambda _: BilinearDoubling(),
+    nn.Upsample: _doubling,
     Tanh: Pointwise,
 }
 

@@ -335,6 +335,58 @@ class BilinearDoubling:
         return Window(rows, columns)
 
 
+@dataclass(frozen=True)
+class NearestDoubling:
+    """Every value four times."""
+
+    def shape(self, shapes: Sequence[Shape]) -> Shape:
+        """Double the size."""
+        return Shape(shapes[0].channels, 2 * shapes[0].height, 2 * shapes[0].width)
+
+    def needs(self, window: Window, shape: Shape) -> Window:
+        """Need the values that the window shows."""
+        del shape
+        rows, columns = (Span(span.start // 2, (span.stop + 1) // 2) for span in window)
+        return Window(rows, columns)
+
+    def compute(self, pieces: Sequence[Tensor], window: Window, shape: Shape, state: State) -> Tensor:
+        """Repeat, and cut the window out."""
+        del state
+        x = F.interpolate(pieces[0], scale_factor=2.0, mode="nearest")
+        rows, columns = (Span(2 * span.start, 2 * span.stop) for span in self.needs(window, shape))
+        return window.cut_from(x, Window(rows, columns))
+
+
+@dataclass(frozen=True)
+class Pooling:
+    """Every two by two values reduced to one.
+
+    Args:
+        kind: to their largest, or to their mean.
+        ceil: reduce the last row and column, too, where their number is odd.
+    """
+
+    kind: Literal["max", "average"] = "max"
+    ceil: bool = False
+
+    def shape(self, shapes: Sequence[Shape]) -> Shape:
+        """Halve the size."""
+        height, width = ((side + self.ceil) // 2 for side in shapes[0][1:])
+        return Shape(shapes[0].channels, height, width)
+
+    def needs(self, window: Window, shape: Shape) -> Window:
+        """Need two values for each."""
+        rows, columns = (Span(2 * span.start, 2 * span.stop) for span in window)
+        return _held(Window(rows, columns), shape)
+
+    def compute(self, pieces: Sequence[Tensor], window: Window, shape: Shape, state: State) -> Tensor:
+        """Reduce."""
+        del window, shape, state
+        if self.kind == "max":
+            return F.max_pool2d(pieces[0], 2, ceil_mode=self.ceil)
+        return F.avg_pool2d(pieces[0], 2, ceil_mode=self.ceil)
+
+
 def _grown(window: Window, by: int) -> Window:
     rows, columns = (Span(span.start - by, span.stop + by) for span in window)
     return Window(rows, columns)
