@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -25,6 +25,21 @@ class Limited(TorchFunctionMode):
         super().__init__()
         self._steps = steps
         self._elements = elements
+        self._gradients = True
+
+    def __enter__(self) -> Self:
+        """Begin to count."""
+        self._gradients = torch.is_grad_enabled()
+        super().__enter__()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        """Stop counting.
+
+        A constructor that is stopped inside ``no_grad`` cannot switch gradients on again, as that is a call, too.
+        """
+        super().__exit__(*raised)
+        torch.set_grad_enabled(self._gradients)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Count one call, and the size of what it makes."""
