@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import hashlib
 import io
+import re
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -297,9 +298,15 @@ def test_the_registry_is_complete_and_unambiguous(monkeypatch: pytest.MonkeyPatc
         len(PUBLISHED)
         == len({item.name for item in PUBLISHED})
         == len({place_of(item) for item in PUBLISHED})
-        == 47
+        == 68
     )
     assert all(item.urls and item.licence and item.paper and item.task for item in PUBLISHED)
+    for item in PUBLISHED:
+        assert item.sha256 is None or re.fullmatch(r"[0-9a-f]{64}", item.sha256), item.name
+        assert all(re.fullmatch(r"https?://[\w./~-]+", url) for url in item.urls), item.name
+        # Those that name their files by the beginning of the checksum must agree with us.
+        if (named := re.search(r"-([0-9a-f]{8})\.pth$", item.urls[0])) and item.sha256:
+            assert item.sha256.startswith(named[1]), item.name
     assert fetched() == {}
     place_of(PUBLISHED[3]).parent.mkdir()
     place_of(PUBLISHED[3]).write_bytes(FILE)

@@ -206,6 +206,21 @@ def test_the_bundled_files_are_found_where_tasks_keep_them(
     assert bundled() == {"a": folder / "a.safetensors", "b": folder / "b.safetensors"}
 
 
+def test_the_feature_networks_are_bundled_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from retouch.weights.bundled import bundled
+
+    rooms = {"retouch": tmp_path, "retouch.tasks": tmp_path / "tasks"}
+    for folder in (tmp_path / "features" / "weights", tmp_path / "tasks" / "blend" / "weights"):
+        folder.mkdir(parents=True)
+        save(folder / f"{folder.parent.name}.safetensors", toy(), CARD)
+    monkeypatch.setattr("importlib.resources.files", lambda name: rooms[name])
+    assert list(bundled()) == ["blend", "features"]
+    assert bundled()["features"] == tmp_path / "features" / "weights" / "features.safetensors"
+    assert (
+        bundled()["features"].parent.parent.name == "features"
+    )  # what `retouch weights list` calls its task
+
+
 def test_a_network_without_unsaved_buffers_is_not_built_twice(tmp_path: Path) -> None:
     built: list[bool] = []
 

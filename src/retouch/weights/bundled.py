@@ -10,12 +10,13 @@ def bundled() -> dict[str, Path]:
     """List the weights that came with retouch.
 
     Returns:
-        Name → file, ``retouch/tasks/<task>/weights/<name>.safetensors``, in the order of tasks and names.
+        Name → file, ``retouch/tasks/<task>/weights/<name>.safetensors``, in the order of tasks and names, and
+        then the feature networks, ``retouch/features/weights/<name>.safetensors``.
     """
     found: dict[str, Path] = {}
-    tasks = resources.files("retouch.tasks")
-    for task in sorted(tasks.iterdir(), key=lambda item: item.name):
-        folder = task / "weights"
+    tasks = sorted(resources.files("retouch.tasks").iterdir(), key=lambda item: item.name)
+    for room in (*tasks, resources.files("retouch") / "features"):
+        folder = room / "weights"
         if not folder.is_dir():
             continue
         for item in sorted(folder.iterdir(), key=lambda item: item.name):

@@ -42,9 +42,10 @@ _LAMA = (
     "Suvorov et al.: Resolution-robust Large Mask Inpainting with Fourier Convolutions, WACV 2022, "
     "arXiv:2109.07161"
 )
+_ON_IMAGENET = "trained on ImageNet, whose terms allow non-commercial research only"
 _TORCHVISION = (
-    "torchvision's code is under BSD-3-Clause; the weights come without terms of their own, and were trained "
-    "on ImageNet, whose terms allow non-commercial research only"
+    "torchvision's code is under BSD-3-Clause; the weights come without terms of their own, and were "
+    f"{_ON_IMAGENET}"
 )
 
 
@@ -55,6 +56,16 @@ _IMDN = (
     "Hui, Gao, Yang, Wang: Lightweight Image Super-Resolution with Information Multi-distillation Network, "
     "ACM MM 2019, arXiv:1909.11856"
 )
+_VGG = (
+    "Simonyan, Zisserman: Very Deep Convolutional Networks for Large-Scale Image Recognition, ICLR 2015, "
+    "arXiv:1409.1556"
+)
+_ADAIN = (
+    "Huang, Belongie: Arbitrary Style Transfer in Real-time with Adaptive Instance Normalization, ICCV 2017, "
+    "arXiv:1703.06868"
+)
+_OXFORDS = f"the weights of VGG in Oxford, which are under CC BY 4.0 and were {_ON_IMAGENET}"
+_DISTILLED_AT = "75c1b81c1dbea11c96d3fb04e96f207dee16dcbb"
 _TRAINED_ON = "trained on data sets whose terms may exclude commercial use"
 
 
@@ -85,6 +96,52 @@ def _imdn(scale: int) -> Published:
         urls=(f"https://raw.githubusercontent.com/Zheng222/IMDN/master/checkpoints/IMDN_x{scale}.pth",),
         licence="published without terms; trained on DIV2K, whose terms allow academic research only",
         paper=_IMDN,
+    )
+
+
+def _distilled(stage: int, kind: str, sha256: str, size: int) -> Published:
+    folder, task = ("_sd", "stylize") if kind == "decoder" else ("", "features")
+    return Published(
+        name=f"distilled-{kind}-{stage}",
+        task=task,
+        urls=(
+            "https://raw.githubusercontent.com/MingSun-Tse/Collaborative-Distillation/"
+            f"{_DISTILLED_AT}/trained_models/wct_se_16x_new{folder}/{stage}S{kind[0].upper()}.pth",
+        ),
+        licence=f"MIT; learnt from a network that was {_ON_IMAGENET}",
+        paper="Wang et al.: Collaborative Distillation for Ultra-Resolution Universal Style Transfer, "
+        "CVPR 2020, arXiv:2003.08436",
+        sha256=sha256,
+        size=size,
+    )
+
+
+def _caffe(depth: int, checksum: str) -> Published:
+    return Published(
+        name=f"vgg{depth}-caffe",
+        task="features",
+        urls=(
+            f"https://web.eecs.umich.edu/~justincj/models/vgg{depth}-{checksum}.pth",
+            f"https://s3-us-west-2.amazonaws.com/jcjohns-models/vgg{depth}-{checksum}.pth",
+        ),
+        licence=f"converted from {_OXFORDS}",
+        paper=_VGG,
+    )
+
+
+def _fast_style(name: str) -> Published:
+    return Published(
+        name=f"fast-style-{name.replace('_', '-')}",
+        task="stylize",
+        # The project itself offers all four in one archive, which is no weights file.
+        urls=(
+            "https://raw.githubusercontent.com/imageupsc/imageupscaling/"
+            f"30648a456c64ef42aaec1d8d56f2f7d5b752fb40/saved_models/{name}.pth",
+        ),
+        licence="somebody's copy of a file of pytorch/examples, whose code is under BSD-3-Clause; trained on "
+        "COCO, whose photos have terms of their own",
+        paper="Johnson, Alahi, Fei-Fei: Perceptual Losses for Real-Time Style Transfer and Super-Resolution, "
+        "ECCV 2016, arXiv:1603.08155",
     )
 
 
@@ -180,11 +237,65 @@ PUBLISHED: tuple[Published, ...] = (
         task="inpaint",
         urls=("https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",),
         licence=_TORCHVISION,
-        paper="Simonyan, Zisserman: Very Deep Convolutional Networks for Large-Scale Image Recognition, "
-        "ICLR 2015, arXiv:1409.1556",
+        paper=_VGG,
         sha256="dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44",
         size=574_673_361,
     ),
+    Published(
+        name="vgg19",
+        task="features",
+        urls=("https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",),
+        licence=_TORCHVISION,
+        paper=_VGG,
+        sha256="dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44",
+        size=574_673_361,
+    ),
+    Published(
+        name="vgg16",
+        task="features",
+        urls=("https://download.pytorch.org/models/vgg16-397923af.pth",),
+        licence=_TORCHVISION,
+        paper=_VGG,
+        sha256="397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
+        size=553_433_881,
+    ),
+    _caffe(19, "d01eb7cb"),
+    _caffe(16, "00b39a1b"),
+    Published(
+        name="vgg19-gatys",
+        task="features",
+        urls=("https://bethgelab.org/media/uploads/pytorch_models/vgg_conv.pth",),
+        licence=f"published without terms; made from {_OXFORDS}",
+        paper="Gatys, Ecker, Bethge: Image Style Transfer Using Convolutional Neural Networks, CVPR 2016",
+    ),
+    Published(
+        name="vgg19-normalised",
+        task="features",
+        urls=("https://github.com/naoto0804/pytorch-AdaIN/releases/download/v0.0.0/vgg_normalised.pth",),
+        licence=f"the port is under MIT; made from {_OXFORDS}",
+        paper=_ADAIN,
+        sha256="804ca2835ecf7539f0cd2a7ac3c18ce81e6f8468969ae7117ac0c148d286bb4a",
+        size=80_102_481,
+    ),
+    _distilled(1, "encoder", "f74755a65164a88e0db8cbb7d99d7078b9fa505df0953fac5123bfc7c84e0ea4", 10_271),
+    _distilled(2, "encoder", "cb654af6bae77176f8c7721c965483e865b987f2f1612dda1ba0d0b5c3819a61", 52_833),
+    _distilled(3, "encoder", "269cdd0e2634e3e1e5d3005b9e7eca0f4cc8077653fee1ac8c0cf1cbe9ab8758", 231_124),
+    _distilled(4, "encoder", "d2f059cbcd6669556a43aadef58d20c8b280462c18b60a9e7424a14dd271cd6b", 1_235_183),
+    _distilled(5, "encoder", "9417c34d0d8d621bc6af78be745f1b8d30f5f210efa01e50655c60eb3770816b", 3_862_288),
+    Published(
+        name="adain-decoder",
+        task="stylize",
+        urls=("https://github.com/naoto0804/pytorch-AdaIN/releases/download/v0.0.0/decoder.pth",),
+        licence="the port is under MIT; trained on COCO and WikiArt, whose pictures have terms of their own",
+        paper=_ADAIN,
+        sha256="379ca41d59f3a37eed3599bbbc2560c19da5c458870a5ffd3a9dd41aa88f9472",
+    ),
+    _distilled(1, "decoder", "05f26ad40044c019da0cf731372d5bd2ee4b477825c7f45508da70b1cd5a95fd", 3_220),
+    _distilled(2, "decoder", "94dd26f0e69857f79bf284a43a3708aa05c09c2593427c7f6e400ad12ce314e6", 30_672),
+    _distilled(3, "decoder", "005faba27859435762a8a9386116c00629cd8835a01617d0a71defa577c42174", 142_014),
+    _distilled(4, "decoder", "902f65e2c6033d803d02df552eb898e5985190a7ae67d155e384826eec6f04cb", 881_308),
+    _distilled(5, "decoder", "17fd0f81622f01366eb21cb4d40140ee38cf988ed6eaf266629709c397a8b485", 3_243_622),
+    *(_fast_style(name) for name in ("candy", "mosaic", "rain_princess", "udnie")),
     _real_esrgan("RealESRGAN_x4plus", "v0.1.0"),
     _real_esrgan("RealESRGAN_x2plus", "v0.2.1"),
     _real_esrgan("RealESRNet_x4plus", "v0.1.1"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -23,11 +23,11 @@ STAGES = (2, 2, 4, 4, 4)
 WIDTHS = (4, 6, 8, 10, 12)
 
 
-def torchvision_vgg() -> nn.Module:
+def torchvision_vgg(stages: Sequence[int] = STAGES) -> nn.Module:
     """``features.N`` of a VGG-19, five times narrower or more."""
     layers: list[nn.Module] = []
     inputs = 3
-    for count, width in zip(STAGES, WIDTHS, strict=True):
+    for count, width in zip(stages, WIDTHS, strict=True):
         for _ in range(count):
             layers += [nn.Conv2d(inputs, width, 3, padding=1), nn.ReLU()]
             inputs = width
@@ -168,6 +168,21 @@ def test_distilled_vgg_is_padded_by_reflection(last: int) -> None:
     assert len(found) == last
     for one, other in zip(found, wanted, strict=True):
         assert_proportional(one, other)
+
+
+def test_another_depth_is_no_vgg_19() -> None:
+    sixteen = torchvision_vgg((2, 2, 3, 3, 3)).state_dict()
+    with pytest.raises(UnknownWeights, match=r"\[2, 2, 3, 3, 3\] convolutions, .* give the file of a VGG-19"):
+        perceptual_from(sixteen, "vgg16.pth")
+
+
+@torch.no_grad()
+def test_caffes_file_is_given_caffes_picture() -> None:
+    original = torchvision_vgg()
+    state = original.state_dict() | {"classifier.1.weight": torch.zeros(2, 3)}
+    found = perceptual_from(state, "vgg19.pth")(photos())
+    x = 255 * photos().flip(1) - torch.tensor([103.939, 116.779, 123.68]).view(3, 1, 1)
+    assert_proportional(found[0], original.get_submodule("features")[:2](x))  # type: ignore[index]
 
 
 @torch.no_grad()

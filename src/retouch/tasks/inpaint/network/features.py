@@ -17,7 +17,7 @@ Departs:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Self, cast
+from typing import Literal, Self
 
 import numpy as np
 import torch
@@ -25,18 +25,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from retouch.errors import InputError
+from retouch.features import Vgg
+from retouch.features.folding import folded
+from retouch.features.upstream.preparing import entry_of
 
 Kind = Literal["ade20k", "imagenet", "vgg"]
 """What the network learnt to do: segment scenes, classify; or a VGG-19, which classifies, too."""
 
 SMALLEST = 32
 """The shortest side of a picture that every one of the networks takes."""
-
-_MEAN = (0.485, 0.456, 0.406)
-_DEVIATION = (0.229, 0.224, 0.225)
-
-_EPSILON = 1e-5
-"""What batch normalisation adds to a variance."""
 
 _LEAST = 1e-3
 
@@ -108,57 +105,33 @@ class Kernel:
             weight: (outputs, inputs, side, side).
             norm: its weight, bias, running mean and running variance, (outputs,) each.
         """
-        scale, shift, mean, variance = (item.double() for item in norm)
-        factor = scale / (variance + _EPSILON).sqrt()
-        joined = weight.double() * factor[:, None, None, None]
-        return cls(joined.float(), (shift - mean * factor).float())
+        return cls(*folded(weight, None, norm))
 
 
 class Vgg19(Perceptual):
     """A VGG-19 of any widths; its maps are those after the first convolution of each stage.
 
     Args:
-        layers: the convolutions of each stage, at most ``(2, 2, 4, 4, 4)``; what lies behind the
-            last map is left out.
-        entry: a 1×1 convolution that prepares the picture, or None for ImageNet's
-            mean and deviation.
-        border: how convolutions pad: torchvision's with zeros, the distilled ones by reflection.
+        network: the VGG; its last stage is but the one convolution of the last map.
         description: what a run's record says about it.
     """
 
     scales: Tensor
 
-    def __init__(
-        self,
-        layers: list[list[Kernel]],
-        entry: Kernel | None,
-        *,
-        border: Literal["zeros", "reflect"],
-        description: str,
-    ) -> None:
+    def __init__(self, network: Vgg, description: str) -> None:
         super().__init__("vgg", description)
-        self._border = "reflect" if border == "reflect" else "constant"
-        self.entry = _convolution(entry or _imagenet_entry())
-        stages = [*layers[:-1], layers[-1][:1]]
-        self.stages = nn.ModuleList(
-            nn.ModuleList(_convolution(kernel) for kernel in stage) for stage in stages
-        )
-        self.register_buffer("scales", torch.ones(len(stages)))
+        self.network = network
+        self._levels = [f"relu{stage}_1" for stage in range(1, len(network.widths) + 1)]
+        self.register_buffer("scales", torch.ones(len(self._levels)))
         self.requires_grad_(False).eval()
         with torch.no_grad():
             found = [each.square().mean().sqrt() for each in self._maps(_cloudy())]
         self.scales = 1 / torch.stack(found).clamp_min(_LEAST)
 
     def _maps(self, x: Tensor) -> list[Tensor]:
-        x = self.entry(x)
-        found: list[Tensor] = []
-        for level, (scale, stage) in enumerate(zip(self.scales, self.stages, strict=True)):
-            x = F.max_pool2d(x, 2) if level else x  # (B, C, H / 2^level, W / 2^level)
-            for number, layer in enumerate(cast("nn.ModuleList", stage)):
-                x = F.relu(layer(F.pad(x, (1, 1, 1, 1), mode=self._border)))
-                if number == 0:
-                    found.append(x * scale)
-        return found
+        found = self.network(x, self._levels)
+        # (B, C, H / 2^level, W / 2^level) each
+        return [found[name] * scale for name, scale in zip(self._levels, self.scales, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,8 +219,8 @@ def _convolution(kernel: Kernel, *, stride: int = 1, padding: int = 0, dilation:
 
 def _imagenet_entry() -> Kernel:
     """ImageNet's normalisation as a 1×1 convolution."""
-    deviation = torch.tensor(_DEVIATION)
-    return Kernel(torch.diag(1 / deviation).view(3, 3, 1, 1), -torch.tensor(_MEAN) / deviation)
+    tensors = entry_of("imagenet")
+    return Kernel(tensors["entry.weight"], tensors["entry.bias"])
 
 
 def _cloudy(side: int = 128) -> Tensor:

@@ -1,8 +1,7 @@
 """Which network a perceptual loss looks through: what a file holds, and what is on this machine.
 
-Source: key names of the ADE20k encoder (CSAIL semantic segmentation, ``encoder_epoch_20.pth``), of
-    torchvision's ResNet-50 and VGG-19, and of the narrow VGG-19 of Collaborative Distillation
-    (arXiv:2003.08436, MIT; ``conv0`` is its 1×1 preparation, its ``_aux`` layers are not needed).
+Source: key names of the ADE20k encoder (CSAIL semantic segmentation, ``encoder_epoch_20.pth``) and of
+    torchvision's ResNet-50; those of the VGG-19 are in :mod:`retouch.features.upstream`.
 Departs: a LaMa checkpoint that kept ``loss_resnet_pl.impl.`` is read for it, too.
 """
 
@@ -12,11 +11,14 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 from torch import Tensor
 
 from retouch.errors import UnknownName, UnknownWeights, WeightsError
+from retouch.features.filling import filled
+from retouch.features.upstream.families import DISTILLED, find_vgg
+from retouch.features.vgg import VGG19
 from retouch.tasks.inpaint.network.features import Bottleneck, DilatedResNet, Kernel, Kind, Perceptual, Vgg19
 from retouch.weights.fetch import home
 from retouch.weights.read import read
@@ -31,12 +33,9 @@ FILES: Mapping[Kind, tuple[str, ...]] = {
         "**/ade20k-resnet50dilated-ppm_deepsup/encoder_epoch_20.pth",
     ),
     "imagenet": ("perceptual-imagenet.pth", "resnet50-*.pth"),
-    "vgg": ("perceptual-vgg.pth", "vgg19-*.pth", "5SE.pth", "distilled_vgg19/5SE.pth"),
+    "vgg": ("perceptual-vgg.pth", "vgg19.pth", "vgg19-*.pth", "5SE.pth", "distilled_vgg19/5SE.pth"),
 }
 """Under which names, or patterns of names, the networks are looked for; the first is the best."""
-
-_VGG19 = (2, 2, 4, 4, 4)
-"""Convolutions of each stage; between stages the size is halved."""
 
 _LAMA = "loss_resnet_pl.impl."
 
@@ -136,11 +135,9 @@ def perceptual_from(tensors: Mapping[str, Tensor], what: str) -> Perceptual:
         UnknownWeights: They are of none of the known networks, or incomplete.
     """
     inner = {key.removeprefix(_LAMA): tensor for key, tensor in tensors.items() if key.startswith(_LAMA)}
+    if (vgg := _vgg(inner or tensors, what)) is not None:
+        return vgg
     file = _File(inner or tensors, what)
-    if file.has("conv0") and file.has("conv11"):
-        return _distilled_vgg(file)
-    if file.has("features.0"):
-        return _torchvision_vgg(file)
     if file.has("conv1") and file.has("layer1.0.conv1"):
         return _resnet(file)
     raise UnknownWeights(
@@ -163,11 +160,6 @@ class _File:
     def stages(self, pattern: str) -> list[int]:
         """The numbers in the keys that fit a pattern, each once, in order."""
         return sorted({int(match[1]) for key in self._tensors if (match := re.fullmatch(pattern, key))})
-
-    def plain(self, layer: str, inputs: int, side: int = 3) -> Kernel:
-        """A convolution with a bias."""
-        weight = self._weight(layer, inputs, side)
-        return Kernel(weight, self._vector(f"{layer}.bias", len(weight)))
 
     def folded(self, layer: str, norm: str, inputs: int, side: int) -> Kernel:
         """A convolution and the batch normalisation behind it."""
@@ -205,33 +197,25 @@ class _File:
         )
 
 
-def _torchvision_vgg(file: _File) -> Vgg19:
-    file.family = "torchvision VGG-19"
-    layers: list[list[Kernel]] = []
-    number, inputs = 0, 3
-    for count in _VGG19:
-        layers.append([])
-        for _ in range(count):
-            layers[-1].append(file.plain(f"features.{number}", inputs))
-            inputs = len(layers[-1][-1].bias)
-            number += 2  # its ReLU
-        number += 1  # the pool
-    return Vgg19(layers, None, border="zeros", description=f"VGG-19 of ImageNet ({file.what})")
-
-
-def _distilled_vgg(file: _File) -> Vgg19:
-    file.family = "distilled VGG-19"
-    last = max(file.stages(r"conv([1-5])1\.weight"))
-    layers: list[list[Kernel]] = []
-    inputs = 3
-    for stage, count in enumerate(_VGG19[:last], start=1):
-        layers.append([])
-        # The last stage of a file is but the one convolution that its map is after.
-        for number in range(1, (count if stage < last else 1) + 1):
-            layers[-1].append(file.plain(f"conv{stage}{number}", inputs))
-            inputs = len(layers[-1][-1].bias)
-    entry = file.plain("conv0", 3, side=1)
-    return Vgg19(layers, entry, border="reflect", description=f"distilled narrow VGG-19 ({file.what})")
+def _vgg(tensors: Mapping[str, Tensor], what: str) -> Vgg19 | None:
+    """A VGG-19 of any of the published layouts, or None."""
+    recognised = find_vgg(tensors, {"file_name": what}, f"{what:.200}")
+    if recognised is None:
+        return None
+    family, found = recognised
+    counts = cast("list[int]", found.sizes["convolutions"])
+    if counts[:-1] != list(VGG19[: len(counts) - 1]):
+        raise UnknownWeights(
+            f"{what:.200} looks like a {family.kind}, but its stages have {counts} convolutions, and "
+            f"those of a VGG-19 {list(VGG19)}; give the file of a VGG-19"
+        )
+    # What lies behind the last map would cost time for nothing.
+    behind = re.compile(rf"conv{len(counts)}_[2-9]\..*")
+    tensors = {key: tensor for key, tensor in found.tensors.items() if not behind.fullmatch(key)}
+    network = filled(found.sizes | {"convolutions": [*counts[:-1], 1]}, tensors)
+    narrow = family is DISTILLED
+    kind = "distilled narrow VGG-19" if narrow else "VGG-19 of ImageNet"
+    return Vgg19(network, f"{kind} ({what:.200})")
 
 
 def _resnet(file: _File) -> DilatedResNet:
