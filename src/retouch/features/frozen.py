@@ -7,14 +7,16 @@ with their ReLU in one pass, no slopes of weights, and only what the slope of th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Literal, get_args
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, Literal, Protocol, get_args
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from retouch.errors import UnknownName
+from retouch.features.judging import Asked, Judge, Onto, Verdict, judged
 from retouch.features.kernels import Kernel
 from retouch.features.network import Features
 from retouch.features.vgg import Vgg
@@ -22,8 +24,18 @@ from retouch.features.vgg import Vgg
 Precision = Literal["float32", "bfloat16"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
-Look = Callable[[Tensor, Iterable[str]], Mapping[str, Tensor]]
-"""(1, 3, H, W), layers → their features."""
+
+class Look(Protocol):
+    """Looks at pictures: at one, (1, 3, H, W), at a time where it judges."""
+
+    def __call__(self, x: Tensor, layers: Iterable[str], /) -> dict[str, Tensor]:
+        """Compute the features of layers, as a network does."""
+        ...
+
+    def judge(self, x: Tensor, judges: Mapping[Asked, Judge], /) -> dict[Asked, Tensor]:
+        """Judge the features of layers: what is asked → value, with a slope along the picture."""
+        ...
+
 
 Found = dict[str, Tensor]
 
@@ -42,8 +54,8 @@ def frozen(network: Features, *, precision: Precision = "float32", checkpoint: b
             for: two thirds of the memory, for a third more time.
 
     Returns:
-        What computes features, as the network itself does; their type is that of the precision, but for
-        "input".
+        What computes features, as the network itself does, and judges them; their type is that of the
+        precision, but for "input".
 
     Raises:
         UnknownName: there is no such precision.
@@ -51,8 +63,39 @@ def frozen(network: Features, *, precision: Precision = "float32", checkpoint: b
     if precision not in PRECISIONS:
         raise UnknownName("precision", precision, PRECISIONS)
     if not isinstance(network, Vgg):
-        return network
+        return _Plain(network)
     return _Frozen(network, getattr(torch, precision), checkpoint)
+
+
+def natural_precision(device: torch.device) -> Precision:
+    """Say in which precision a VGG is fastest.
+
+    Args:
+        device: where it is computed.
+
+    Returns:
+        "bfloat16" where the device multiplies in it, "float32" elsewhere, where it would be imitated.
+    """
+    if device.type == "cuda":
+        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
+    if device.type != "cpu":
+        return "float32"
+    able = torch.cpu.get_capabilities()
+    return "bfloat16" if able.get("amx_bf16") or able.get("avx512_bf16") else "float32"
+
+
+class _Plain:
+    """Any network, differentiated by PyTorch."""
+
+    def __init__(self, network: Features) -> None:
+        self.network = network
+
+    def __call__(self, x: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
+        return self.network.forward(x, layers)
+
+    def judge(self, x: Tensor, judges: Mapping[Asked, Judge]) -> dict[Asked, Tensor]:
+        found = self.network.forward(x, {layer for layer, _ in judges})
+        return {asked: judged(found[asked[0]], judge) for asked, judge in judges.items()}
 
 
 class _Frozen:
@@ -66,30 +109,40 @@ class _Frozen:
 
     def __call__(self, x: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
         wanted = self.network.checked(x, layers)
-        names = tuple(name for name in self.network.layers if name in wanted)
-        found: dict[str, Tensor] = {"input": x} if "input" in wanted else {}
-        deep = tuple(name for name in names if name != "input")
+        deep = tuple(name for name in self.network.layers[1:] if name in wanted)
+        found = {"input": x} if "input" in wanted else {}
         if deep:
-            found.update(zip(deep, _Walk.apply(x, self, deep), strict=True))
+            found.update(zip(deep, _Walk.apply(x, self, deep, {}), strict=True))
+        return found
+
+    def judge(self, x: Tensor, judges: Mapping[Asked, Judge]) -> dict[Asked, Tensor]:
+        self.network.checked(x, {layer for layer, _ in judges})
+        deep = {asked: judge for asked, judge in judges.items() if asked[0] != "input"}
+        found = {asked: judged(x, judge) for asked, judge in judges.items() if asked not in deep}
+        if deep:
+            found.update(zip(deep, _Walk.apply(x, self, (), deep), strict=True))
         return found
 
     def kernel(self, name: str) -> Kernel:
         """Give the convolution of a layer, prepared when it is first asked for."""
         if name not in self._kernels:
             first = name == "conv1_1"
-            self._kernels[name] = Kernel.of(self.network, name, torch.float32 if first else self.kind, self.kind)
+            self._kernels[name] = Kernel.of(
+                self.network, name, torch.float32 if first else self.kind, self.kind
+            )
         return self._kernels[name]
 
-    def stages(self, deepest: str) -> list[tuple[str, ...]]:
-        """Layers down to one of them, cut after each pool."""
+    def stages(self, asked: Iterable[str]) -> list[tuple[str, ...]]:
+        """Layers down to the deepest of some, cut after each pool."""
         found: list[list[str]] = [[]]
-        for name in self.network.layers[1 : self.network.layers.index(deepest) + 1]:
+        deepest = max(map(self.network.layers.index, asked))
+        for name in self.network.layers[1 : deepest + 1]:
             found[-1].append(name)
             if name.startswith("pool"):
                 found.append([])
         return [tuple(stage) for stage in found if stage]
 
-    def walk(self, x: Tensor, stage: Sequence[str], wanted: Sequence[str], known: Found) -> Found:
+    def walk(self, x: Tensor, stage: Sequence[str], wanted: Collection[str], known: Found) -> Found:
         """Compute the layers of a stage.
 
         Args:
@@ -108,7 +161,7 @@ class _Frozen:
             fused = relu != name and name not in wanted and relu in stage[place + 1 :]
             if name in known and not name.startswith("pool"):
                 x = known[name]
-            elif fused and relu in known or name in found:
+            elif (fused and relu in known) or name in found:
                 continue
             elif name.startswith("pool"):
                 x, places = self.pool(x)
@@ -131,95 +184,116 @@ class _Frozen:
     def unpool(self, slope: Tensor, before: Tensor, places: Tensor | None) -> Tensor:
         """The slope along what was pooled."""
         sizes: tuple[list[int], ...] = ([2, 2], [2, 2], [0, 0])
+        found: Tensor
         if places is None:
-            back: Tensor = torch.ops.aten.avg_pool2d_backward(
-                slope, before, *sizes, self.network.ceil, True, None
+            found = torch.ops.aten.avg_pool2d_backward(slope, before, *sizes, self.network.ceil, True, None)
+        else:
+            found = torch.ops.aten.max_pool2d_with_indices_backward(
+                slope, before, *sizes, [1, 1], self.network.ceil, places
             )
-            return back
-        back = torch.ops.aten.max_pool2d_with_indices_backward(
-            slope, before, *sizes, [1, 1], self.network.ceil, places
-        )
-        return back
+        return found
 
 
 class _Walk(torch.autograd.Function):
-    """Features of some layers, and the slope along the picture."""
+    """Features of some layers, verdicts on others, and the slope along the picture."""
 
     @staticmethod
-    def forward(ctx: Any, picture: Tensor, network: _Frozen, wanted: tuple[str, ...]) -> tuple[Tensor, ...]:
-        stages = network.stages(wanted[-1])
+    def forward(
+        ctx: Any, picture: Tensor, network: _Frozen, wanted: tuple[str, ...], judges: Mapping[Asked, Judge]
+    ) -> tuple[Tensor, ...]:
+        asked = {*wanted, *(layer for layer, _ in judges)}
+        stages = network.stages(asked)
         made: Found = {}
+        verdicts: dict[Asked, Verdict] = {}
         kept: list[Found] = []
         x = picture.detach()
         for stage in stages:
             start = x
-            found = network.walk(x, stage, wanted, {})
-            made.update({name: found[name] for name in stage if name in wanted})
-            x = found[next(name for name in reversed(stage) if name in found)]
+            found = network.walk(x, stage, asked, {})
+            for name in stage:
+                if name in wanted:
+                    made[name] = found[name]
+            for key, judge in judges.items():
+                if key[0] in stage:
+                    verdicts[key] = judge(found[key[0]])
+            x = _deepest(found, stage)
             if ctx.needs_input_grad[0]:
                 # What is returned must not be kept, but its memory may.
+                held = asked if network.checkpoint else found
                 kept.append(
-                    {
-                        START: start.detach(),
-                        **{
-                            name: value.detach()
-                            for name, value in found.items()
-                            if not network.checkpoint or name in wanted
-                        },
-                    }
+                    {START: start.detach(), **{each: found[each].detach() for each in found if each in held}}
                 )
-        ctx.network, ctx.wanted, ctx.stages, ctx.kept = network, wanted, stages, kept
+        ctx.network, ctx.asked, ctx.stages, ctx.kept = network, asked, stages, kept
+        ctx.wanted, ctx.ontos = wanted, {key: verdicts[key].onto for key in judges}
         ctx.set_materialize_grads(False)
-        return tuple(made[name] for name in wanted)
+        return (*(made[name] for name in wanted), *(verdicts[key].value for key in judges))
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, None, None]:
+    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, None, None, None]:
         network: _Frozen = ctx.network
-        slopes = {name: slope for name, slope in zip(ctx.wanted, grads, strict=True) if slope is not None}
+        slopes: dict[str, list[Onto]] = {}
+        for name, grad in zip(ctx.wanted, grads, strict=False):
+            if grad is not None:
+                slopes.setdefault(name, []).append(partial(_plus, grad))
+        for ((layer, _), onto), grad in zip(ctx.ontos.items(), grads[len(ctx.wanted) :], strict=True):
+            if grad is not None:
+                slopes.setdefault(layer, []).append(_times(onto, float(grad)))
         slope: Tensor | None = None
         for stage, kept in zip(reversed(ctx.stages), reversed(ctx.kept), strict=True):
             if slope is None and not slopes.keys() & set(stage):
                 continue
             found = kept
             if network.checkpoint:
-                found = {START: kept[START], **network.walk(kept[START], stage, ctx.wanted, kept)}
+                found = {START: kept[START], **network.walk(kept[START], stage, ctx.asked, kept)}
             slope = _back(network, stage, found, slope, slopes)
-        return None if slope is None else slope.to(torch.float32), None, None
+        return None if slope is None else slope.to(torch.float32), None, None, None
 
 
 def _back(
-    network: _Frozen, stage: Sequence[str], found: Found, slope: Tensor | None, slopes: Found
+    network: _Frozen,
+    stage: Sequence[str],
+    found: Found,
+    slope: Tensor | None,
+    slopes: Mapping[str, Sequence[Onto]],
 ) -> Tensor | None:
-    """Bring slopes along what a stage gives to one along what it begins with; takes those that it uses."""
+    """Bring slopes along what a stage gives to one along what it begins with."""
     masked = False
     for place in range(len(stage) - 1, -1, -1):
         name = stage[place]
-        own = slopes.pop(name, None)
-        if slope is None and own is None:
+        for onto in slopes.get(name, ()):
+            slope = onto(slope, 1.0)
+            masked = False
+        if slope is None:
             continue
         if name.startswith("relu"):
-            if own is not None:
-                own = torch.ops.aten.threshold_backward(own, found[name], 0)
-            if slope is not None and not masked:
-                slope = torch.ops.aten.threshold_backward(slope, found[name], 0)
-            slope = _sum(slope, own)
-            continue
-        slope = _sum(slope, own)
-        assert slope is not None
-        if name.startswith("conv"):
+            slope = slope if masked else _through(slope, found[name])
+        elif name.startswith("conv"):
             slope = network.kernel(name).back(slope)
-            masked = False
-            continue
-        before = found[stage[place - 1]]
-        # The maxima are what the ReLU let through: to leave out those of 0 here saves a pass over more.
-        masked = PLACES in found and stage[place - 1].startswith("relu")
-        if masked:
-            slope = torch.ops.aten.threshold_backward(slope, found[name], 0)
-        slope = network.unpool(slope, before, found.get(PLACES))
+        else:
+            # The maxima are what the ReLU let through: to leave out those of 0 here saves a pass over more.
+            masked = PLACES in found and stage[place - 1].startswith("relu")
+            slope = _through(slope, found[name]) if masked else slope
+            slope = network.unpool(slope, found[stage[place - 1]], found.get(PLACES))
     return slope
 
 
-def _sum(one: Tensor | None, other: Tensor | None) -> Tensor | None:
-    if one is None or other is None:
-        return other if one is None else one
-    return one + other
+def _through(slope: Tensor, features: Tensor) -> Tensor:
+    """The slope where the ReLU let something through."""
+    passed: Tensor
+    if slope.stride() == features.stride():
+        passed = torch.ops.aten.threshold_backward.grad_input(slope, features, 0, grad_input=slope)
+    else:
+        passed = torch.ops.aten.threshold_backward(slope, features, 0)
+    return passed
+
+
+def _plus(own: Tensor, slope: Tensor | None, factor: float) -> Tensor:
+    return own * factor if slope is None else slope.add_(own, alpha=factor)
+
+
+def _times(onto: Onto, factor: float) -> Onto:
+    return lambda slope, more: onto(slope, factor * more)
+
+
+def _deepest(found: Mapping[str, Tensor], stage: Sequence[str]) -> Tensor:
+    return found[next(name for name in reversed(stage) if name in found)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from retouch.features.vgg import MODES, Vgg
@@ -25,7 +25,9 @@ class Kernel:
         kind: type of the features that it gives, and of the slopes.
     """
 
-    def __init__(self, weight: Tensor, bias: Tensor, *, border: str, beyond: Tensor | None, kind: torch.dtype) -> None:
+    def __init__(
+        self, weight: Tensor, bias: Tensor, *, border: str, beyond: Tensor | None, kind: torch.dtype
+    ) -> None:
         self._border = border
         self._beyond = beyond
         self._kind = kind
@@ -33,7 +35,6 @@ class Kernel:
         self._bias = bias.contiguous()
         self._back = _laid(weight.flip(2, 3).transpose(0, 1).to(kind))
         self._fast = weight.device.type == "cpu" and _fused_exists()
-        self._packed: dict[tuple[int, ...], Tensor] = {}
 
     @classmethod
     def of(cls, network: Vgg, name: str, inside: torch.dtype, outside: torch.dtype) -> Kernel:
@@ -45,14 +46,11 @@ class Kernel:
             inside: type that it computes in.
             outside: type of the features that it gives.
         """
-        layer = network.convolution(name)
-        weight, bias = layer.weight.detach(), layer.bias
-        assert bias is not None
-        bias = bias.detach()
+        weight, bias = _numbers(network.convolution(name))
         beyond = None
         if name == "conv1_1":
-            assert network.entry.bias is not None
-            matrix, shift = network.entry.weight.detach()[:, :, 0, 0].double(), network.entry.bias.detach().double()
+            matrix, shift = (each.double() for each in _numbers(network.entry))
+            matrix = matrix[:, :, 0, 0]
             prepared = torch.einsum("oiyx,ic->ocyx", weight.double(), matrix)
             bias = (bias.double() + torch.einsum("oiyx,i->o", weight.double(), shift)).float()
             weight = prepared.float()
@@ -83,7 +81,9 @@ class Kernel:
         if self._beyond is None:
             padded = _last(F.pad(x, (1, 1, 1, 1), mode=MODES[self._border]))
         else:
-            padded = _last(self._beyond.to(x).view(1, 3, 1, 1).expand(len(x), 3, height + 2, width + 2).clone())
+            padded = _last(
+                self._beyond.to(x).view(1, 3, 1, 1).expand(len(x), 3, height + 2, width + 2).clone()
+            )
             padded[:, :, 1:-1, 1:-1] = x
         rows = max(1, _STRIP // (width * len(self._weight)))
         if self._kind == x.dtype and rows >= height:
@@ -103,10 +103,7 @@ class Kernel:
         if not self._fast:
             found = F.conv2d(x, self._weight, self._bias, padding=around)
             return found.relu_() if relu else found
-        return _fused(x, self._laid_for(x, around), self._bias, around, relu)
-
-    def _laid_for(self, x: Tensor, around: int) -> Tensor:
-        return self._weight
+        return _fused(x, self._weight, self._bias, around, relu)
 
     def back(self, slope: Tensor) -> Tensor:
         """Bring a slope along what it gives to one along its input.
@@ -130,6 +127,11 @@ class Kernel:
         return full[:, :, 1:-1, 1:-1]
 
 
+def _numbers(layer: nn.Conv2d) -> tuple[Tensor, Tensor]:
+    weight = layer.weight.detach()
+    return weight, weight.new_zeros(len(weight)) if layer.bias is None else layer.bias.detach()
+
+
 def _last(x: Tensor) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last)
 
@@ -139,7 +141,8 @@ def _laid(weight: Tensor) -> Tensor:
 
 
 def _fused_exists() -> bool:
-    return torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
+    available: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return available and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
 
 
 def _fused(x: Tensor, weight: Tensor, bias: Tensor, around: int, relu: bool) -> Tensor:

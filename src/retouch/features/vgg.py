@@ -1,18 +1,20 @@
 """VGG networks of any widths, whose features say what a picture shows and in which manner.
 
-Source: Simonyan, Zisserman, "Very Deep Convolutional Networks", ICLR 2015, arXiv:1409.1556, configurations D
-    and E. Average pooling for pictures that are made from features: Gatys, Ecker, Bethge, CVPR 2016, section 2.
+Source: Simonyan, Zisserman, "Very Deep Convolutional Networks", ICLR 2015, arXiv:1409.1556, configurations
+    D and E. Average pooling for pictures that are made from features: Gatys, Ecker, Bethge, CVPR 2016,
+    section 2.
 Departs:
     Widths, the border of the convolutions and the pooling are options, so that the files of torchvision,
         Caffe, AdaIN and of distilled networks are all this one network.
-    The picture's preparation is its first layer, a 1×1 convolution, so that every network takes RGB in [0, 1].
+    The picture's preparation is its first layer, a 1×1 convolution, so that every network takes RGB in
+        [0, 1].
     No classifier.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -41,7 +43,7 @@ MODES = {"reflect": "reflect", "zeros": "constant", "replicate": "replicate"}
 class Vgg(Features):
     """A VGG without its classifier.
 
-    Its layers are called ``conv1_1`` (before the ReLU), ``relu1_1``, … ``pool1``, … and ``input``, the picture.
+    Its layers are called ``input``, the picture, ``conv1_1`` (before the ReLU), ``relu1_1``, … ``pool1``, ….
 
     Args:
         convolutions: of each stage; the last stage may be cut short.
@@ -89,7 +91,9 @@ class Vgg(Features):
                 names += [f"conv{stage}_{number}", f"relu{stage}_{number}"]
                 inputs = width
         self.layers = tuple(names)
-        self.set_entry(torch.diag(1 / torch.tensor(_DEVIATION)), -torch.tensor(_MEAN) / torch.tensor(_DEVIATION))
+        self.set_entry(
+            torch.diag(1 / torch.tensor(_DEVIATION)), -torch.tensor(_MEAN) / torch.tensor(_DEVIATION)
+        )
 
     @torch.no_grad()
     def set_entry(self, matrix: Tensor, shift: Tensor) -> None:
@@ -100,8 +104,7 @@ class Vgg(Features):
             shift: (3,), added after it.
         """
         self.entry.weight.copy_(matrix.view(3, 3, 1, 1))
-        assert self.entry.bias is not None
-        self.entry.bias.copy_(shift)
+        cast("Tensor", self.entry.bias).copy_(shift)
 
     def convolution(self, name: str) -> nn.Conv2d:
         """Give the convolution of a layer.
@@ -129,7 +132,8 @@ class Vgg(Features):
         """
         if name.startswith("conv"):
             x = self.entry(x) if name == "conv1_1" else x
-            return self.convolution(name)(F.pad(x, (1, 1, 1, 1), mode=MODES[self.border]))
+            made: Tensor = self.convolution(name)(F.pad(x, (1, 1, 1, 1), mode=MODES[self.border]))
+            return made
         if name.startswith("relu"):
             return F.relu(x)
         return self.pool(x)
@@ -176,7 +180,8 @@ class Vgg(Features):
             reflection needs.
         """
         stages = [int(name[4]) for name in layers if name != "input"]
-        return 2 ** max(stages, default=1)
+        least: int = 2 ** max(stages, default=1)
+        return least
 
     def reach(self, layer: str) -> int:
         """Say how far around itself a position of a layer looks.

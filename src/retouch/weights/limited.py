@@ -30,15 +30,13 @@ class Limited(TorchFunctionMode):
     def __enter__(self) -> Self:
         """Begin to count."""
         self._gradients = torch.is_grad_enabled()
-        super().__enter__()
+        super().__enter__()  # type: ignore[no-untyped-call]
         return self
 
     def __exit__(self, *raised: object) -> None:
-        """Stop counting.
-
-        A constructor that is stopped inside ``no_grad`` cannot switch gradients on again, as that is a call, too.
-        """
-        super().__exit__(*raised)
+        """Stop counting."""
+        super().__exit__(*raised)  # type: ignore[no-untyped-call]
+        # A constructor that is stopped inside no_grad cannot switch gradients on again: that is a call, too.
         torch.set_grad_enabled(self._gradients)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

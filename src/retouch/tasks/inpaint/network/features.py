@@ -19,13 +19,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Self
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from retouch.errors import InputError
 from retouch.features import Vgg
+from retouch.features.clouds import clouds
 from retouch.features.folding import folded
 from retouch.features.upstream.preparing import entry_of
 
@@ -125,7 +125,7 @@ class Vgg19(Perceptual):
         self.register_buffer("scales", torch.ones(len(self._levels)))
         self.requires_grad_(False).eval()
         with torch.no_grad():
-            found = [each.square().mean().sqrt() for each in self._maps(_cloudy())]
+            found = [each.square().mean().sqrt() for each in self._maps(clouds())]
         self.scales = 1 / torch.stack(found).clamp_min(_LEAST)
 
     def _maps(self, x: Tensor) -> list[Tensor]:
@@ -221,16 +221,3 @@ def _imagenet_entry() -> Kernel:
     """ImageNet's normalisation as a 1×1 convolution."""
     tensors = entry_of("imagenet")
     return Kernel(tensors["entry.weight"], tensors["entry.bias"])
-
-
-def _cloudy(side: int = 128) -> Tensor:
-    """A fixed colour picture whose spectrum falls as that of photos does, (1, 3, side, side) in [0, 1]."""
-    random = np.random.default_rng(0)
-    rows, columns = np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None]
-    falling = 1 / np.maximum(np.hypot(rows, columns), 1 / side)
-    noise = random.standard_normal((3, side, side))
-    # Photos are nearly grey: their channels share most of their light.
-    shared = 0.9 * noise[:1] + 0.45 * noise
-    clouds = np.fft.irfft2(np.fft.rfft2(shared) * falling, s=(side, side))
-    clouds /= clouds.std()
-    return torch.from_numpy(np.clip(0.45 + 0.22 * clouds, 0, 1)[None]).float()
