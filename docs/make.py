@@ -277,7 +277,7 @@ def restoring_table() -> str:
     return "\n".join(rows)
 
 
-_TASKS = {"Inpainting": "inpaint", "Restoration": "restore"}
+_TASKS = {"Inpainting": "inpaint", "Restoration": "restore", "Style": "stylize"}
 """First word of a section of experiments/README.md → its task; all others are of translate."""
 
 _TABLES: dict[str, Callable[[], str]] = {
@@ -289,6 +289,7 @@ _TABLES: dict[str, Callable[[], str]] = {
     "train-inpaint": lambda: recipe_table("inpaint"),
     "train-restore": lambda: recipe_table("restore"),
     "train-restore-pix2pix": lambda: added_table("restore-pix2pix", "restore"),
+    "train-paint": lambda: recipe_table("paint"),
     "restoring": restoring_table,
     "engine": engine_table,
     "differences": differences_table,
@@ -298,6 +299,7 @@ _TABLES: dict[str, Callable[[], str]] = {
     "measured": functools.partial(measured_table, "translate"),
     "measured-inpaint": functools.partial(measured_table, "inpaint"),
     "measured-restore": functools.partial(measured_table, "restore"),
+    "measured-stylize": functools.partial(measured_table, "stylize"),
     "training": training_table,
     "filling": filling_table,
 }

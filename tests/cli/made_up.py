@@ -53,7 +53,7 @@ def darken(
         tolerance: how exact.
         steps: how many steps to take, 10 ms each.
         linear_light: work in linear light.
-        note: words; "silent" reports no progress.
+        note: words; "silent" reports no progress, "pictures" shows the photo in it.
         edges: another mask.
         progress: told after each step.
 
@@ -69,11 +69,15 @@ def darken(
     for step in range(steps):
         time.sleep(0.01)
         if progress and note != "silent":
-            progress(Progress("darkening", step + 1, steps))
+            progress(Progress("darkening", step + 1, steps, _showing(opened) if note == "pictures" else None))
     pixels = np.where(inside[..., None], opened.pixels * (1 - strength), opened.pixels)
     return opened.edited(
         pixels.astype(np.float32), where=inside, report={"residual": 1.5e-7, "cycles": steps}
     )
+
+
+def _showing(picture: Picture) -> Callable[[], object]:
+    return lambda: picture
 
 
 def soften(

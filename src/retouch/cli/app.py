@@ -25,6 +25,7 @@ TOOLS = {
     "doctor": "Check what works on this machine and say what to install for the rest.",
     "evaluate": "Measure trained weights on pictures: fidelity, texture, recognised classes.",
     "mask": "Make a mask of a picture: from its transparency, a colour, or another picture.",
+    "sweep": "Do an edit for every combination of some options, and show the results side by side.",
     "train": "Train a network on your own pictures.",
     "weights": "List, show, convert and fetch weights files.",
 }
@@ -40,7 +41,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "evaluate": ("inpaint", "restore"),
     "weights": ("list", "show", "convert", "fetch"),
 }
-"""The tools that are several commands."""
+"""The tools that are several commands; ``sweep`` is one more, with a command for each edit."""
 
 
 def reported(words: list[str]) -> int:
@@ -166,17 +167,18 @@ def _command_first(words: Sequence[str]) -> list[str]:
     rest = list(words[len(ahead) :])
     if ahead and not rest:
         raise InputError(f"{ahead[0]} needs a command, one of {', '.join(_commands())}; see: retouch --help")
-    depth = 2 if rest[:1] and rest[0] in GROUPS else 1
+    depth = 2 if rest[:1] and _within(rest[0]) else 1
     return [*rest[:depth], *ahead, *rest[depth:]]
 
 
 def _unknown(words: Sequence[str]) -> InputError:
-    within = words[:1] if words[0] in GROUPS else []
+    within = words[:1] if _within(words[0]) else []
     word = words[len(within)]
     if word.startswith("-"):
         shown = " ".join(["retouch", *within, "--help"])
         return InputError(f"unknown option {word}; an option comes after a command, see: {shown}")
-    return UnknownName("command", word, GROUPS[words[0]] if within else _commands())
+    kind = "edit" if within == ["sweep"] else "command"
+    return UnknownName(kind, word, _within(words[0]) if within else _commands())
 
 
 def _mistake(error: CycloptsError) -> str:
@@ -191,11 +193,20 @@ def _mistake(error: CycloptsError) -> str:
 
 
 def _commands() -> list[str]:
-    return [*(edit.name.replace("_", "-") for edit in catalog.EDITS), *TOOLS]
+    return [*_edits(), *TOOLS]
+
+
+def _edits() -> tuple[str, ...]:
+    return tuple(edit.name.replace("_", "-") for edit in catalog.EDITS)
+
+
+def _within(tool: str) -> tuple[str, ...]:
+    """The commands of a tool that is several."""
+    return _edits() if tool == "sweep" else GROUPS.get(tool, ())
 
 
 def _help_for(words: Sequence[str]) -> str:
     if not words or words[0] not in _commands():
         return "retouch --help"
-    inner = list(words[1:2]) if words[1:2] and words[1] in GROUPS.get(words[0], ()) else []
+    inner = list(words[1:2]) if words[1:2] and words[1] in _within(words[0]) else []
     return " ".join(["retouch", words[0], *inner, "--help"])

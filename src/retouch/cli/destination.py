@@ -30,6 +30,7 @@ class Destination:
         lossless: Keep every sample exactly, or not, in a WebP.
         bit_depth: Bits per sample, instead of the photo's own.
         matte: Colour R,G,B, each 0 to 1, to lay under transparent pixels: 1,1,1 is white.
+        film: A film of the making as well: a .gif, .webp, .avif, .png (animated) or .mp4 file.
     """
 
     output: Annotated[Path, Parameter(name=["--output", "-o"])]
@@ -46,6 +47,7 @@ class Destination:
             metavar="R,G,B", n_tokens=1, converter=converter(colour), negative="", allow_leading_hyphen=True
         ),
     ] = None
+    film: Annotated[Path | None, Parameter(show_default=False)] = None
 
     def save(self, picture: Picture) -> None:
         """Write a picture; the file appears complete or not at all."""

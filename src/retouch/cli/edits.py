@@ -10,13 +10,13 @@ from __future__ import annotations
 import inspect
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retouch import catalog
-from retouch.cli import folders
+from retouch.cli import filming, folders
 from retouch.cli.destination import Destination, check_destination
 from retouch.cli.options import parameters, region
 from retouch.cli.printing import DEFAULT, Printing, Result, one_line
@@ -92,6 +92,9 @@ def _perform(
     folder = _folder_in(edit, paths)
     if folder is None:
         check_destination(destination.output, overwrite=destination.overwrite)
+    else:
+        filming.check_no_film(destination, folder)
+    film = filming.begun(destination)
     started = time.perf_counter()
     for option in options:
         if option.kind == "mask" and option.name == "mask":
@@ -107,9 +110,10 @@ def _perform(
             return folders.perform(folder, destination, edit_file, watch, printing)
     pictures = [Picture.of(path) for path in paths]
     with Watch(edit.name, bar=not printing.quiet) as watch:
-        edited = edit.load()(*pictures, **values, progress=watch)
+        edited = edit.load()(*pictures, **values, progress=film.beside(watch))
     destination.save(edited)
-    return _result(edited, destination.output, time.perf_counter() - started)
+    filmed = film.save(edit.name, edited, destination.output)
+    return _result(edited, destination, time.perf_counter() - started, filmed)
 
 
 def _check_there(paths: tuple[Path, ...]) -> None:
@@ -131,14 +135,17 @@ def _folder_in(edit: catalog.Edit, paths: tuple[Path, ...]) -> Path | None:
     return given[0]
 
 
-def _result(edited: Picture, output: Path, seconds: float) -> Result:
-    report = dict(edited.report)
+def _result(
+    edited: Picture, destination: Destination, seconds: float, filmed: Mapping[str, object]
+) -> Result:
+    report, output = dict(edited.report), destination.output
     facts = {
         "output": str(output.absolute()),
         "width": edited.width,
         "height": edited.height,
         "seconds": round(seconds, 4),
         **report,
+        **filmed,
     }
     notes = [f"{edited.width}×{edited.height} pixels", f"{seconds:.2f} s"]
     if "noise" in report:
@@ -146,4 +153,6 @@ def _result(edited: Picture, output: Path, seconds: float) -> Result:
     if "residual" in report:
         notes.append(f"residual {report['residual']:.1e}")
     text = f"{one_line(str(output))} ({', '.join(notes)})"
+    if filmed:
+        text += f"\n{one_line(str(destination.film))} ({filmed['frames']} frames)"
     return Result(facts, f"{text}\nnote: {report['note']}" if "note" in report else text)

@@ -34,6 +34,8 @@ CHANGES = {
 _TYPES: dict[Kind, Any] = {
     "picture": Path,
     "mask": Path,
+    "pictures": tuple[Path, ...],
+    "masks": tuple[Path, ...],
     "point": tuple[int, int],
     "choice": str,
     "number": float,
@@ -46,6 +48,7 @@ _READERS: dict[Kind, Callable[[str], object]] = {
     "number": words.number,
     "integer": words.integer,
 }
+_AGAIN = "Give it again for each further file."
 _METAVARS: dict[Kind, str] = {"point": "X,Y", "number": "NUMBER", "integer": "N"}
 
 
@@ -143,10 +146,10 @@ def _control(option: Option) -> tuple[Any, Parameter]:
     """Choose the parser's type of an option, and how its value is read."""
     common = Parameter(
         name=option.flag,
-        help=option.help,
+        help=f"{option.help} {_AGAIN}" if option.kind in ("pictures", "masks") else option.help,
         group=OPTION_GROUP,
         negative=f"--no-{option.flag[2:]}" if option.default is True else "",
-        show_default=_as_typed if option.default not in (None, False, "") else False,
+        show_default=_as_typed if option.default not in (None, False, "", ()) else False,
     )
     annotation: Any = _TYPES[option.kind]
     if option.kind == "choice":

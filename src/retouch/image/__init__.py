@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from retouch.image.facts import BitDepth, FileFacts, Mode
+from retouch.image.film import Film
 from retouch.image.mask import Mask, MaskLike
 from retouch.image.picture import Picture, PictureLike
 from retouch.image.shapes import Box, Point, Polygon, Region
@@ -16,6 +17,7 @@ __all__ = [
     "BitDepth",
     "Box",
     "FileFacts",
+    "Film",
     "Mask",
     "MaskLike",
     "Mode",

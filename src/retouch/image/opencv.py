@@ -1,10 +1,14 @@
-"""The two things OpenCV does for us: 16-bit PNG rows, and exact Euclidean distances.
+"""The three things OpenCV does for us: 16-bit PNG rows, exact Euclidean distances, and video.
 
 OpenCV orders channels BGR(A) and reports errors on stderr; both stay inside this file (the
 caller has checked the PNG before).
 """
 
 from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -68,3 +72,45 @@ def widest_in_disk(
         choose(best[: height - dy], row[dy:], out=best[: height - dy])
         choose(best[dy:], row[: height - dy], out=best[dy:])
     return best
+
+
+def encode_vp9(frames: Sequence[NDArray[np.uint8]], rate: float) -> bytes | None:
+    """Make the bytes of an MP4 video whose pictures are VP9, the codec of OpenCV's wheels that browsers play.
+
+    Args:
+        frames: (H, W, 3) RGB of one size, both sides even.
+        rate: frames a second.
+
+    Returns:
+        The file; None when this OpenCV cannot write it, or it does not hold all frames.
+    """
+    height, width = frames[0].shape[:2]
+    level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        # The writer knows only file names, and tells of no failure.
+        with tempfile.TemporaryDirectory(prefix="retouch-film-") as folder:
+            path = str(Path(folder) / "film.mp4")
+            writer = cv2.VideoWriter(
+                path, cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"vp09"), rate, (width, height)
+            )
+            if not writer.isOpened():
+                return None
+            for frame in frames:
+                writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+            writer.release()
+            return Path(path).read_bytes() if _frames_in(path) == len(frames) else None
+    except (OSError, cv2.error):
+        return None
+    finally:
+        cv2.utils.logging.setLogLevel(level)
+
+
+def _frames_in(path: str) -> int:
+    reader = cv2.VideoCapture(path, cv2.CAP_FFMPEG)
+    try:
+        count = 0
+        while reader.grab():
+            count += 1
+        return count
+    finally:
+        reader.release()
