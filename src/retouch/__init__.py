@@ -37,6 +37,12 @@ if TYPE_CHECKING:
     from retouch.tasks.restore import restore as restore
     from retouch.tasks.restore import upscale as upscale
     from retouch.tasks.restore.recipe.evaluating import evaluate_restoration as evaluate_restoration
+    from retouch.tasks.stylize import Painter as Painter
+    from retouch.tasks.stylize import Stylizer as Stylizer
+    from retouch.tasks.stylize import reconstruct as reconstruct
+    from retouch.tasks.stylize import repaint as repaint
+    from retouch.tasks.stylize import stylize as stylize
+    from retouch.tasks.stylize import texture as texture
     from retouch.tasks.translate import Translator as Translator
     from retouch.tasks.translate import translate as translate
     from retouch.tasks.translate.recipe.evaluating import evaluate as evaluate
@@ -48,6 +54,7 @@ _HOME = {
     "Cancelled": "retouch.errors",
     "Inpainter": "retouch.tasks.inpaint",
     "Mask": "retouch.image",
+    "Painter": "retouch.tasks.stylize",
     "Picture": "retouch.image",
     "PoissonSolver": "retouch.tasks.blend",
     "Polygon": "retouch.image",
@@ -55,6 +62,7 @@ _HOME = {
     "Region": "retouch.image",
     "Restorer": "retouch.tasks.restore",
     "RetouchError": "retouch.errors",
+    "Stylizer": "retouch.tasks.stylize",
     "Translator": "retouch.tasks.translate",
     "blend": "retouch.tasks.blend",
     "evaluate": "retouch.tasks.translate.recipe.evaluating",
@@ -64,9 +72,13 @@ _HOME = {
     "flatten": "retouch.tasks.blend",
     "inpaint": "retouch.tasks.inpaint",
     "recolor": "retouch.tasks.blend",
+    "reconstruct": "retouch.tasks.stylize",
     "relight": "retouch.tasks.blend",
+    "repaint": "retouch.tasks.stylize",
     "restore": "retouch.tasks.restore",
     "solve_poisson": "retouch.tasks.blend",
+    "stylize": "retouch.tasks.stylize",
+    "texture": "retouch.tasks.stylize",
     "tile": "retouch.tasks.blend",
     "translate": "retouch.tasks.translate",
     "upscale": "retouch.tasks.restore",

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from retouch.training import Recipe
     from retouch.weights import Architecture, Layout
 
-Kind = Literal["picture", "mask", "point", "choice", "number", "integer", "flag", "text"]
-"""What a surface asks a person for: a file, a region, a place, a menu, a figure, a switch, words."""
+Kind = Literal["picture", "mask", "pictures", "masks", "point", "choice", "number", "integer", "flag", "text"]
+"""What a surface asks a person for: a file, a region, any number of either, a place, a menu, a figure, a
+switch, words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,14 @@ EDITS: tuple[Edit, ...] = (
     ),
     Edit("restore", "restore", "Take the noise out of a photo."),
     Edit("upscale", "restore", "Enlarge a photo, four times or to any size."),
+    Edit("stylize", "stylize", "Paint a photo in the manner of another picture."),
+    Edit("repaint", "stylize", "Paint a photo in the style that a network was trained for, in one pass."),
+    Edit("texture", "stylize", "Make more of a texture, of any size."),
+    Edit(
+        "reconstruct",
+        "stylize",
+        "Show what a layer of a network knows of a photo, by making it anew from that alone.",
+    ),
 )
 """Every edit, in the order in which menus show them."""
 
@@ -148,12 +157,21 @@ def architectures() -> tuple[Architecture, ...]:
     Returns:
         The architectures of all tasks, and the judge of the FCN-score.
     """
+    from retouch import features
     from retouch.metrics import SEGMENTER
     from retouch.tasks.inpaint import upstream as inpaint
     from retouch.tasks.restore import upstream as restore
+    from retouch.tasks.stylize import upstream as stylize
     from retouch.tasks.translate import upstream as translate
 
-    return (*translate.ARCHITECTURES, *inpaint.ARCHITECTURES, *restore.ARCHITECTURES, SEGMENTER)
+    return (
+        *translate.ARCHITECTURES,
+        *inpaint.ARCHITECTURES,
+        *restore.ARCHITECTURES,
+        *stylize.ARCHITECTURES,
+        *features.ARCHITECTURES,
+        SEGMENTER,
+    )
 
 
 def layouts() -> tuple[Layout, ...]:
@@ -162,11 +180,13 @@ def layouts() -> tuple[Layout, ...]:
     Returns:
         The layouts of all tasks.
     """
+    from retouch import features
     from retouch.tasks.inpaint import upstream as inpaint
     from retouch.tasks.restore import upstream as restore
+    from retouch.tasks.stylize import upstream as stylize
     from retouch.tasks.translate import upstream as translate
 
-    return (*translate.LAYOUTS, *inpaint.LAYOUTS, *restore.LAYOUTS)
+    return (*translate.LAYOUTS, *inpaint.LAYOUTS, *restore.LAYOUTS, *stylize.LAYOUTS, *features.LAYOUTS)
 
 
 def recipes() -> tuple[type[Recipe], ...]:
@@ -177,9 +197,10 @@ def recipes() -> tuple[type[Recipe], ...]:
     """
     from retouch.tasks.inpaint import recipe as inpaint
     from retouch.tasks.restore import recipe as restore
+    from retouch.tasks.stylize import recipe as stylize
     from retouch.tasks.translate import recipe as translate
 
-    return (*translate.RECIPES, *inpaint.RECIPES, *restore.RECIPES)
+    return (*translate.RECIPES, *inpaint.RECIPES, *restore.RECIPES, *stylize.RECIPES)
 
 
 def arguments_in(docstring: str) -> dict[str, str]:
@@ -213,6 +234,8 @@ verb's author wrote: a mask, too, may be a path or an array, so the types alone 
 _KINDS: dict[frozenset[object], Kind] = {
     frozenset({_NAMED["PictureLike"]}): "picture",
     frozenset({_NAMED["MaskLike"]}): "mask",
+    frozenset({types.GenericAlias(tuple, (_NAMED["PictureLike"], ...))}): "pictures",
+    frozenset({types.GenericAlias(tuple, (_NAMED["MaskLike"], ...))}): "masks",
     frozenset({_NAMED["Point"]}): "point",
     frozenset({bool}): "flag",
     frozenset({int}): "integer",
@@ -246,6 +269,7 @@ def _kind(where: str, annotation: object) -> tuple[Kind, tuple[str, ...]]:
         return _KINDS[rest], ()
     raise TypeError(
         f"{where} is annotated {annotation!r}, which no surface has a control for; use PictureLike, "
-        "MaskLike, Point, Literal[...], Literal[...] | float, bool, int, float or str, "
-        "each with | None where it may be left out, or add a kind to retouch.catalog"
+        "MaskLike, tuple[PictureLike, ...], tuple[MaskLike, ...], Point, Literal[...], "
+        "Literal[...] | float, bool, int, float or str, each with | None where it may be left out, or add a "
+        "kind to retouch.catalog"
     )

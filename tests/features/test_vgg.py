@@ -76,7 +76,8 @@ def test_bfloat16_is_near(border: Border) -> None:
     found, along = slope_of(frozen(plain, precision="bfloat16"), layers)
     for name in layers:
         assert found[name].dtype == torch.bfloat16
-        assert float((found[name] - wanted[name]).norm() / wanted[name].norm()) < 0.01
+        off = (found[name] - wanted[name]).detach().norm() / wanted[name].detach().norm()
+        assert float(off) < 0.03
     assert along.dtype == torch.float32
     assert float((along - slope).norm() / slope.norm()) < 0.1
 

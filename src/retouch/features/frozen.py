@@ -269,6 +269,7 @@ def _back(
             slope = slope if masked else _through(slope, found[name])
         elif name.startswith("conv"):
             slope = network.kernel(name).back(slope)
+            masked = False
         else:
             # The maxima are what the ReLU let through: to leave out those of 0 here saves a pass over more.
             masked = PLACES in found and stage[place - 1].startswith("relu")

@@ -13,6 +13,7 @@ Departs:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, cast
 
@@ -197,11 +198,11 @@ class Vgg(Features):
         """
         if layer not in self.layers:
             raise UnknownName("layer", layer, self.layers)
-        reach, apart = 0, 1
+        reach, apart = 0.0, 1
         for name in self.layers[: self.layers.index(layer) + 1]:
             if name.startswith("conv"):
                 reach += apart
             elif name.startswith("pool"):
-                reach += apart
+                reach += apart / 2
                 apart *= 2
-        return reach
+        return math.ceil(reach)

@@ -182,12 +182,12 @@ class Paint(Recipe):
         quick: dict[str, object] = {
             "style_layers": "relu1_1,relu2_1,relu3_1,relu4_1,relu5_1",
             "content_layer": "relu3_1",
-            "network.width": 16,
+            "network": {"width": 16, "norm": "entry"},
             "size": 192,
             "adam": {"schedule": "cosine", "hold": 0.3, "rate": 2e-3, "beta2": 0.99},
             "engine": {"batch": 2, "average": 500.0, "clip": 1.0},
             "statistic": "wasserstein",
-            "weights": {"style": 4.0, "variation": 0.5},
+            "weights": {"variation": 0.5},
             "images": 8_000,
         }
         return {"paper": {}, "quick": quick}

@@ -1,0 +1,1 @@
+"""How a picture takes on a manner: what is wanted, and how it is found."""
