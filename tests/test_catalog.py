@@ -30,7 +30,14 @@ def test_options_are_read_from_the_signature(darken: catalog.Edit) -> None:
         Option("tolerance", "number", False, "visual", ("visual", "exact"), "how exact."),
         Option("steps", "integer", False, 3, (), "how many steps to take, 10 ms each."),
         Option("linear_light", "flag", False, False, (), "work in linear light."),
-        Option("note", "text", False, "", (), 'words; "silent" reports no progress.'),
+        Option(
+            "note",
+            "text",
+            False,
+            "",
+            (),
+            'words; "silent" reports no progress, "pictures" shows the photo in it.',
+        ),
         Option("edges", "mask", False, None, (), "another mask."),
     )
     assert darken.options()[7].flag == "--linear-light"
@@ -74,6 +81,18 @@ def test_a_picture_is_not_a_mask_and_both_may_be_left_out(
         ("picture", False),
         ("mask", False),
         ("point", False),
+    ]
+
+
+def test_any_number_of_pictures_or_masks_is_a_kind_of_its_own(
+    darken: catalog.Edit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def verb(*, styles: tuple[PictureLike, ...] = (), masks: tuple[MaskLike, ...] = ()) -> None: ...
+
+    monkeypatch.setattr(catalog.Edit, "load", lambda _: verb)
+    assert [(option.kind, option.required, option.default) for option in darken.options()] == [
+        ("pictures", False, ()),
+        ("masks", False, ()),
     ]
 
 

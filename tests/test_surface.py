@@ -171,6 +171,16 @@ def test_the_command_line_has_the_verbs_choices(edit: Edit) -> None:
             assert all(choice in offered for choice in choices), (name, offered)
 
 
+def test_a_flag_for_several_files_is_given_again_for_each() -> None:
+    words = ["stylize", "a.jpg", "b.jpg", "-o", "out.png"]
+    _, bound, _ = build().parse_args(
+        [*words, "--styles", "c.jpg", "--masks", "d.png", "--styles", "e.jpg", "--masks", "f.png"],
+        exit_on_error=False,
+    )
+    assert bound.arguments["styles"] == (Path("c.jpg"), Path("e.jpg"))
+    assert bound.arguments["masks"] == (Path("d.png"), Path("f.png"))
+
+
 def _literals(annotation: object) -> list[object]:
     return [item for item in (annotation, *get_args(annotation)) if get_origin(item) is Literal]
 

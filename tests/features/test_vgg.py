@@ -130,13 +130,15 @@ def test_verdicts_inside_are_those_outside(checkpoint: bool) -> None:
     torch.testing.assert_close(along, slope, rtol=1e-3, atol=1e-4 * float(slope.abs().max()))
 
 
-def test_nothing_is_kept_when_nobody_can_ask_for_it() -> None:
-    found = frozen(network())(picture().requires_grad_(), ["relu3_1"])["relu3_1"]
-    gone = weakref.ref(found)
+@pytest.mark.parametrize("checkpoint", [False, True])
+def test_nothing_is_kept_when_nobody_can_ask_for_it(checkpoint: bool) -> None:
+    look = frozen(network(), checkpoint=checkpoint)
+    found = look(picture().requires_grad_(), ["pool1", "relu3_1"])
+    gone = [weakref.ref(each) for each in found.values()]
     gc.disable()
     try:
         del found
-        assert gone() is None, "features hold on to themselves"
+        assert [each() for each in gone] == [None, None], "features hold on to themselves"
     finally:
         gc.enable()
 

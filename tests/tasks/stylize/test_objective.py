@@ -158,8 +158,10 @@ def test_masks_lose_what_looks_beyond_them() -> None:
     inner = torch.zeros(1, 1, 32, 32)
     inner[..., 11:21, 11:21] = 1
     assert torch.equal(reduced(mask, (32, 32), 3), inner)
-    # With 6 of 8 × 8 positions of stride 4, of which each side loses one of four, two by two are left.
-    assert float(reduced(mask, (8, 8), 4).sum()) == 4
+    # At stride 4, 12 × 12 positions lose one at each side, as 4 pixels are one of them.
+    wide = torch.zeros(1, 1, 64, 64)
+    wide[..., 8:56, 8:56] = 1
+    assert float(reduced(wide, (16, 16), 4).sum()) == 100
     # Nothing would be left with 30 and with 15, and 2 × 2 of 16 × 16 with 7: 3 are taken off.
     assert float(reduced(mask, (32, 32), 30).sum()) == 100
     # The rim of the picture is no rim of the mask.

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from retouch.errors import InputError, UnknownName
 from retouch.tasks.stylize.method.moments import Moments, moments
+from retouch.tasks.stylize.method.sliced import Quantiles, apart
 from retouch.tasks.stylize.method.statistics import (
     STATISTICS,
     Statistic,
@@ -120,6 +121,14 @@ def test_mean_and_deviation_by_hand() -> None:
     # Mean 0 and deviation 1 against mean 2 and deviation 3: 4 + 4.
     seen = torch.tensor([1.0, -1.0]).view(1, 1, 1, 2)
     assert float(distance("mean-std", seen, target("mean-std", 3 * seen + 2))) == pytest.approx(8.0)
+
+
+def test_patches_by_hand() -> None:
+    # Quantiles 0 and 1 at levels 1/4 and 3/4, and four numbers at levels 1/8, 3/8, 5/8, 7/8: they should be
+    # 0, 1/4, 3/4 and 1, and the outer two are 1/4 off.
+    wanted = Quantiles(torch.ones(1, 1, 1, 1), torch.tensor([[0.0, 1.0]]))
+    seen = torch.tensor([0.75, -0.25, 1.25, 0.25]).view(1, 1, 2, 2)
+    assert float(apart(seen, wanted)) == pytest.approx(2 / 16 / 4)
 
 
 def test_patches_do_not_ask_where_they_are() -> None:

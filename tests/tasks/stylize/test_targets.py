@@ -58,7 +58,7 @@ def shuffled(picture: Tensor, side: int) -> Tensor:
 @cache
 def woven(name: str, features: str, **options: object) -> Tensor:
     """More of a photo's middle."""
-    made = retouch.texture(Picture.of(square(name)), features=features, **options)  # type: ignore[arg-type]
+    made = retouch.texture(Picture.of(square(name)), features=features, steps=70, **options)  # type: ignore[arg-type]
     return torch.from_numpy(np.moveaxis(made.pixels, 2, 0).copy())[None].expand(1, 3, -1, -1).contiguous()
 
 

@@ -104,7 +104,7 @@ class _Memory:
         changes = after - before
         # A difference of two long vectors' products says little of a short one's length.
         changes[place] = float(torch.dot(change, change))
-        changes[new] = steps[place] = curvature
+        changes[new] = curvature
         for row, found in ((new, steps), (place, changes)):
             self.table[row] = found
             self.table[:, row] = found

@@ -163,8 +163,7 @@ def _by_positions(rows: Tensor, wanted: Gaussian, counts: Tensor | None) -> tupl
     value = away.square().sum() + centred.square().sum() + wanted.spread - 2 * trace
     slope = centred - ((vectors * inverse) @ (vectors.T @ seen)) @ wanted.root.T
     slope *= weigh.sqrt()[:, None]
-    # What moves all rows alike moves the mean, not the covariance.
-    return value, 2 * (slope + weigh[:, None] * (away - slope.sum(dim=0)))
+    return value, 2 * (slope + weigh[:, None] * away)
 
 
 def _roots(matrix: Tensor) -> tuple[Tensor, Tensor, Tensor]:
