@@ -184,10 +184,16 @@ def test_photos_are_replaced_in_place_only_when_asked(say: Say, made_up_verbs: C
     assert np.asarray(Image.open(shelf / "b.png")).max() == 0
 
 
-def test_an_edit_of_two_pictures_takes_no_folder(say: Say, shelf: Path, tmp_path: Path) -> None:
-    said = say("blend", shelf, shelf / "b.png", "--box", "0,0,2,2", "-o", tmp_path / "out")
-    assert said.code == 2
-    assert "is a folder, and blend takes 2 pictures at a time; give files" in said.err
+def test_an_edit_of_two_pictures_takes_a_folder_as_the_first(say: Say, shelf: Path, tmp_path: Path) -> None:
+    photo = tmp_path / "photo.png"
+    Image.new("RGB", (16, 12), (9, 99, 199)).save(photo)
+    said = say("blend", shelf, photo, "--box", "2,2,6,6", "-o", tmp_path / "out")
+    assert said.code == 0, said.err
+    assert {"a.JPG", "b.png", "c.webp"} == {path.name for path in (tmp_path / "out").rglob("*.*")}
+    assert Image.open(tmp_path / "out" / "b.png").getpixel((15, 11)) == (9, 99, 199)
+    refused = say("blend", shelf / "b.png", shelf, "--box", "0,0,2,2", "-o", tmp_path / "other")
+    assert refused.code == 2
+    assert "blend takes a folder in the place of its first picture only; give a file" in refused.err
 
 
 def performed(shelf: Path, out: Path, edit: Any, watch: Any = lambda event: None) -> Any:

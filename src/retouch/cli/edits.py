@@ -1,8 +1,8 @@
 """One command per edit of the catalog, made when it is asked for: ``retouch.cli.edits.blend``.
 
 A command's parameters are the verb's options as :mod:`retouch.catalog` reads them, plus the ones
-that every edit has here: where to write, and how to report. An edit of one picture also takes a
-folder of them.
+that every edit has here: where to write, and how to report. In the place of the
+first picture goes a folder of them, too.
 """
 
 from __future__ import annotations
@@ -101,9 +101,10 @@ def _perform(
             values["mask"] = region(values, required=option.required)
     if folder is not None:
         verb = edit.load()
+        others = [Picture.of(path) for path in paths[1:]]
 
         def edit_file(path: Path, progress: ProgressCallback) -> Picture:
-            made: Picture = verb(Picture.of(path), **values, progress=progress)
+            made: Picture = verb(Picture.of(path), *others, **values, progress=progress)
             return made
 
         with Watch(edit.name, bar=not printing.quiet) as watch:
@@ -128,9 +129,10 @@ def _folder_in(edit: catalog.Edit, paths: tuple[Path, ...]) -> Path | None:
     given = [path for path in paths if path.is_dir()]
     if not given:
         return None
-    if len(paths) > 1:
+    if given != [paths[0]]:
         raise InputError(
-            f"{given[0]} is a folder, and {edit.name} takes {len(paths)} pictures at a time; give files"
+            f"{given[-1]} is a folder, and {edit.name} takes a folder in the place of its first picture only; "
+            "give a file"
         )
     return given[0]
 
