@@ -39,7 +39,7 @@ def test_quasi_newton_steps_are_those_of_torch() -> None:
         found.backward()  # type: ignore[no-untyped-call]
         return found
 
-    ours, stepper = torch.zeros(40), QuasiNewton(4)
+    ours, stepper = torch.zeros(40), QuasiNewton(4, first=None)
     for _ in range(12):
         optimiser.step(closure)  # type: ignore[no-untyped-call]
         asked = ours.requires_grad_()
@@ -125,7 +125,7 @@ def test_what_never_works_says_so() -> None:
     def never(picture: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         return picture.sum() * math.nan, {}
 
-    with pytest.raises(NotConverged, match="after 0 steps"):
+    with pytest.raises(NotConverged, match="loss of the start is nan"):
         descend(AIM, never, steps=3)
     calls = 0
 
@@ -134,8 +134,27 @@ def test_what_never_works_says_so() -> None:
         calls += 1
         return bowl(picture) if calls == 1 else never(picture)
 
-    with pytest.raises(NotConverged, match="restarts"):
-        descend(AIM / 2, once, steps=3)
+    found = descend(AIM / 2, once, steps=3)
+    assert torch.equal(found.picture, AIM / 2)
+    assert (found.steps, found.restarts) == (1, 12)
+
+
+def test_a_loss_that_is_a_mean_over_many_pixels_falls_too() -> None:
+    def far(picture: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        return (picture - 0.3).square().mean() * 1e-3, {}
+
+    found = descend(torch.full((1, 3, 64, 64), 0.5), far, steps=4)
+    assert found.losses[-1]["loss"] < 1e-3 * found.losses[0]["loss"]
+
+
+def test_a_start_that_has_no_loss_is_an_end_too() -> None:
+    def rounded(picture: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        return (picture - 0.5).square().mean() - 5e-6, {}
+
+    start = torch.full((1, 3, 8, 8), 0.5)
+    found = descend(start, rounded, steps=4)
+    assert (found.steps, found.restarts) == (4, 0)
+    assert found.picture.equal(start)
 
 
 def test_results_lie_in_range() -> None:

@@ -67,7 +67,7 @@ def test_terms_are_what_they_are_called() -> None:
         ),
         "rgb": distance("wasserstein", now, target("wasserstein", style)) / style.square().mean(),
         "variation": WISH.variation * variation(now),
-        "box": 500 * excess(now),
+        "box": 50 * excess(now),
     }
     assert terms.keys() == wanted.keys()
     for name, value in wanted.items():

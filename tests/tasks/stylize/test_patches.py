@@ -115,7 +115,8 @@ def test_fewer_patches_than_filters_will_do() -> None:
     found = exemplar(photo("cat", 32), 0)(photo("cat", 32), ["patch4"])["patch4"]
     assert found.shape == (1, FILTERS, 4, 4)
     assert bool(found.isfinite().all())
-    assert float(found.max()) > 0
+    # groups that nothing falls into begin anew: no filter is left without answers
+    assert bool((found.amax(dim=(2, 3)) > 0).all())
 
 
 @settings(max_examples=20, deadline=None)

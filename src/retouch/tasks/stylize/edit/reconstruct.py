@@ -24,7 +24,7 @@ def reconstruct(
     size: int | None = None,
     features: str = "auto",
     start: str = "noise",
-    variation: float = 0.0,
+    variation: float = 0.05,
     steps: int = STEPS,
     optimiser: Optimiser = "lbfgs",
     seed: int = 0,

@@ -26,7 +26,7 @@ MOST_STEPS = 100_000
 
 LEAST_BUDGET = 0.004
 
-CONTENT_WEIGHT = 0.05
+CONTENT_WEIGHT = 0.1
 """What the photo counts against the style: seen to keep what is shown, and to leave the style its strokes."""
 
 VARIATION = 0.05

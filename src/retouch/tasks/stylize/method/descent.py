@@ -30,6 +30,9 @@ _AVERAGE = 0.99
 _WORSE = 10.0
 """A loss so many times that of the start means that a step went astray."""
 
+_NOTHING = 1e-4
+"""A start with less loss counts as having so much: of a loss of 0, every step would be astray."""
+
 _TRIALS = 12
 
 
@@ -41,7 +44,7 @@ class Descended:
         picture: (1, 3, H, W) in [0, 1]: that of the least loss.
         losses: of each picture on the way, its terms and their sum, "loss".
         steps: how many pictures were looked at.
-        restarts: how often a step went astray and was taken back.
+        restarts: how often a step went astray and was taken back; after twelve times nothing more is tried.
     """
 
     picture: Tensor
@@ -86,7 +89,7 @@ def descend(
     Raises:
         UnknownName: there is no such optimiser.
         InputError: there are no steps, or the rate is not above 0.
-        NotConverged: not even the start has a loss that is a number, or no step is short enough.
+        NotConverged: not even the start has a loss that is a number.
 
     Source: Liu, Nocedal, "On the limited memory BFGS method for large scale optimization", Mathematical
         Programming 45, 1989; Kingma, Ba, "Adam", ICLR 2015, arXiv:1412.6980, with the second moment's decay
@@ -108,14 +111,15 @@ def descend(
     restarts = 0
     while len(losses) < steps:
         loss, terms, slope = _look(objective, picture)
-        bad = not math.isfinite(loss) or (bool(losses) and loss > _WORSE * losses[0]["loss"])
+        bad = not math.isfinite(loss) or (bool(losses) and loss > _WORSE * max(losses[0]["loss"], _NOTHING))
         # Every 0 · ∞ or ∞ − ∞ of a slope is in its sum.
         if bad or not math.isfinite(float(slope.sum())):
-            if good is None or restarts >= _TRIALS:
+            if good is None:
                 raise NotConverged(
-                    f"the loss is {loss:g} after {len(losses)} steps and {restarts} restarts; take a smaller "
-                    "rate or smaller weights, or precision float32"
+                    f"the loss of the start is {loss:g}; take smaller weights, or precision float32"
                 )
+            if restarts >= _TRIALS:
+                break
             restarts += 1
             rate /= 2
             stepper = _stepper(optimiser, picture)

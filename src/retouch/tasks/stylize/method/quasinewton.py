@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 _MEMORY = 10
-_CURVED = 1e-10
+_LEAST = 1e-30
+_CURVED = 1e-6
+"""Cosine between a step and the change of the slope below which they are noise: both get as small as a loss
+that is a mean over more pixels, so no number of its own would do for every size."""
+
+FIRST = 0.01
+"""Root mean square of the first step, before anything is known of the curvature."""
 
 
 class QuasiNewton:
@@ -20,13 +27,16 @@ class QuasiNewton:
 
     Args:
         memory: how many steps are remembered.
+        first: root mean square of the first step, which goes along the slope; None for torch's own, whose
+            length is min(1, 1 / |slope|₁): next to nothing for a loss that is a mean over a large picture.
 
     Source: Liu, Nocedal, "On the limited memory BFGS method for large scale optimization", Mathematical
         Programming 45, 1989; the table: Chen, Wang, Zhou, "Large-scale L-BFGS using MapReduce", NeurIPS 2014.
     """
 
-    def __init__(self, memory: int = _MEMORY) -> None:
+    def __init__(self, memory: int = _MEMORY, *, first: float | None = FIRST) -> None:
         self._size = memory
+        self._first = first
         self._memory: _Memory | None = None
 
     def step(self, picture: Tensor, slope: Tensor, rate: float) -> Tensor:
@@ -38,11 +48,14 @@ class QuasiNewton:
             rate: how much of the method's own step is gone.
 
         Returns:
-            The next picture; the first step is as long as torch's, min(1, 1 / |slope|₁).
+            The next picture.
         """
         flat = slope.detach().flatten()
         if self._memory is None:
-            rate *= min(1.0, 1.0 / max(float(flat.abs().sum()), 1e-30))
+            if self._first is None:
+                rate *= min(1.0, 1.0 / max(float(flat.abs().sum()), _LEAST))
+            else:
+                rate *= self._first / max(float(flat.square().mean().sqrt()), _LEAST)
             self._memory = _Memory(self._size, flat.new_zeros(2 * self._size, flat.numel()), flat)
         else:
             self._memory.learn(flat)
@@ -86,7 +99,8 @@ class _Memory:
         """
         change = slope - self.slope
         curvature = float(torch.dot(change, self.moved))
-        if curvature <= _CURVED:
+        length, changed = float(torch.dot(self.moved, self.moved)), float(torch.dot(change, change))
+        if curvature <= _CURVED * math.sqrt(length * changed):
             self.slope, self.along = slope, self._products(slope)
             return
         new = len(self.order) if len(self.order) < self.size else self.order[0]
@@ -100,10 +114,10 @@ class _Memory:
         self.rows[place] = change
         after = self._products(slope)
         before[new], before[place] = with_moved, float(torch.dot(self.slope, change))
-        steps[new] = float(torch.dot(self.moved, self.moved))
+        steps[new] = length
         changes = after - before
         # A difference of two long vectors' products says little of a short one's length.
-        changes[place] = float(torch.dot(change, change))
+        changes[place] = changed
         changes[new] = curvature
         for row, found in ((new, steps), (place, changes)):
             self.table[row] = found

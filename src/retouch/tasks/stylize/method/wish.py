@@ -44,7 +44,7 @@ class Wish:
     statistic: Statistic = "wasserstein"
     rgb_weight: float = 1.0
     variation: float = 0.05
-    box: float = 500.0
+    box: float = 50.0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
