@@ -277,6 +277,68 @@ def restoring_table() -> str:
     return "\n".join(rows)
 
 
+def stylizing_table() -> str:
+    """A step of a painting beside plain loops, and whole pictures."""
+    path = RESULTS / "stylize.json"
+    if not path.is_file():
+        return "Not measured yet: `python benchmarks/stylize.py`."
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    machine = kept["machine"]
+    rows = [
+        "| full VGG-19, 4 : 3, longer side | plain float32, s a step (IQR) | retouch float32 "
+        "| retouch bfloat16 | times as fast | loss apart |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    measured = [(f"Wasserstein, {side} px", found) for side, found in kept["steps"].items()]
+    measured += [(f"Gram, {side} px", found) for side, found in kept["gram"].items()]
+    for label, found in measured:
+        cells = [
+            f"{found['rows'][name]['median_s']:.3f} ({found['rows'][name]['iqr_s']:.3f})"
+            for name in ("plain", "retouch float32", "retouch bfloat16")
+        ]
+        rows.append(
+            f"| {label} | {' | '.join(cells)} | {found['retouch bfloat16 is times faster']:.1f} "
+            f"| {found['retouch bfloat16 loss apart']:.0e} |"
+        )
+    rows += ["", "| whole picture, bundled network | steps | s | memory |", "|---|---|---:|---:|"]
+    rows += [
+        f"| {side} px | {' + '.join(map(str, job['steps']))} | {job['seconds']:.1f} "
+        f"| {job['peak_gib']:.2f} GiB |"
+        for side, job in kept["jobs"].items()
+    ]
+    off = max(100 * found["plain loss apart"] for found in kept["steps"].values())
+    rows.append(
+        "\nThe plain loop takes the matrix root by twelve steps of Newton and Schulz; losses are compared "
+        f"with exact roots in float64, of which its own are up to {off:.0f} % off. Random weights. "
+        f"{kept['when']}, "
+        f"{kept['commit'][:9]}; {machine['cores']} cores of {machine['processor']}."
+    )
+    return "\n".join(rows)
+
+
+def texturing_table() -> str:
+    """How near textures and paintings come, for each network that looks at them."""
+    path = RESULTS / "textures.json"
+    if not path.is_file():
+        return "Not measured yet: `python benchmarks/textures.py`."
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    parts: list[str] = []
+    for what in ("textures", "transfers"):
+        found = kept[what]["rows"]
+        names = list(next(iter(found.values()))["mean"])
+        rows = [f"| {what} | {' | '.join(names)} |", "|---|" + "---:|" * len(names)]
+        rows += [
+            f"| {label} | " + " | ".join(f"{row['mean'][name]:.3g}" for name in names) + " |"
+            for label, row in found.items()
+        ]
+        parts.append("\n".join(rows))
+    parts.append(
+        f"Means over all pictures, medians of {kept['seeds']} seeds, {kept['side']} px; judged by the "
+        f"{kept['judge']}, with its maximum pooling. {kept['when']}, {kept['commit'][:9]}."
+    )
+    return "\n\n".join(parts)
+
+
 _TASKS = {"Inpainting": "inpaint", "Restoration": "restore", "Style": "stylize"}
 """First word of a section of experiments/README.md → its task; all others are of translate."""
 
@@ -291,6 +353,8 @@ _TABLES: dict[str, Callable[[], str]] = {
     "train-restore-pix2pix": lambda: added_table("restore-pix2pix", "restore"),
     "train-paint": lambda: recipe_table("paint"),
     "restoring": restoring_table,
+    "stylizing": stylizing_table,
+    "texturing": texturing_table,
     "engine": engine_table,
     "differences": differences_table,
     "limits": limits_table,

@@ -131,8 +131,8 @@ def _folder_in(edit: catalog.Edit, paths: tuple[Path, ...]) -> Path | None:
         return None
     if given != [paths[0]]:
         raise InputError(
-            f"{given[-1]} is a folder, and {edit.name} takes a folder in the place of its first picture only; "
-            "give a file"
+            f"{given[-1]} is a folder, and {edit.name} takes a folder in the place of its first picture "
+            "only; give a file"
         )
     return given[0]
 

@@ -139,7 +139,7 @@ def test_it_is_asked_last(put: Put, tmp_path: Path) -> None:
 def test_what_it_does_not_know_stays_unknown(put: Put, tmp_path: Path) -> None:
     put()
     torch.save({"what.weight": torch.zeros(2)}, tmp_path / "x.pth")
-    with pytest.raises(UnknownWeights, match=r"fit no network that retouch knows .*spandrel\)") as caught:
+    with pytest.raises(UnknownWeights, match=r"fit no network that retouch knows .*spandrel") as caught:
         load(tmp_path / "x.pth")
     assert "pip install" not in str(caught.value)
 

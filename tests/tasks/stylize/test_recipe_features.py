@@ -56,7 +56,7 @@ def trained(recipe: Distil | Decode, steps: int) -> list[float]:
     stepper = Stepper(recipe, networks, recipe.memory(), ALONE)
     batches = recipe.data(SOURCE).stream(batch=2, seed=0, rank=0, world=1, start=0, workers=0)
     told = [stepper.step([next(batches)], 2 * number, 10_000) for number in range(steps)]
-    return [sum(value for name, value in each.items() if "gradient" not in name) for each in told]
+    return [sum(float(value) for name, value in each.items() if "gradient" not in name) for each in told]
 
 
 @pytest.mark.parametrize("sees", ["teacher", "own"])
