@@ -91,6 +91,8 @@ def find(
         WeightsError: the weights are not on this machine.
         InputError: the width is out of range, or the file says itself how the picture is prepared.
     """
+    if not isinstance(name, str | os.PathLike):
+        raise InputError(f"features={name!r:.60}; name weights, or give their path: {', '.join(CHOICES)}")
     place: str | os.PathLike[str] | None = _best() if name == "auto" else name
     if place is None or name == "random":
         made, card = untrained(seed, width=width, pooling=pooling or "average", border=border or "reflect")

@@ -118,10 +118,10 @@ class Kernel:
         if self._border == "zeros":
             return F.conv2d(slope, self._back, padding=1)
         full = F.conv2d(slope, self._back, padding=2)
-        # What was read beyond the rim was a copy of what lies at it, or one further in.
-        inner = 1 if self._border == "replicate" else 2
+        # What was read beyond the rim was a copy of what lies at it, one further in, or at the other rim.
         for side in (2, 3):
             size = full.shape[side]
+            inner = {"replicate": 1, "reflect": 2}.get(self._border, size - 2)
             full.select(side, inner).add_(full.select(side, 0))
             full.select(side, size - 1 - inner).add_(full.select(side, size - 1))
         return full[:, :, 1:-1, 1:-1]

@@ -24,7 +24,7 @@ from torch.nn import functional as F
 from retouch.errors import InputError, UnknownName
 from retouch.features.network import Features
 
-Border = Literal["reflect", "zeros", "replicate"]
+Border = Literal["reflect", "zeros", "replicate", "circular"]
 Pooling = Literal["max", "average"]
 
 VGG19 = (2, 2, 4, 4, 4)
@@ -38,7 +38,7 @@ WIDTHS = (64, 128, 256, 512, 512)
 _MEAN = (0.485, 0.456, 0.406)
 _DEVIATION = (0.229, 0.224, 0.225)
 
-MODES = {"reflect": "reflect", "zeros": "constant", "replicate": "replicate"}
+MODES = {"reflect": "reflect", "zeros": "constant", "replicate": "replicate", "circular": "circular"}
 
 
 class Vgg(Features):

@@ -111,3 +111,8 @@ def test_options_that_cannot_be_meant_are_refused() -> None:
     for options, kind, message in wrong:
         with pytest.raises(kind, match=re.escape(message)):
             retouch.reconstruct(PHOTO, **{"features": "random", **options})
+
+
+def test_no_layer_at_all_is_refused() -> None:
+    with pytest.raises(InputError, match=r"no layer is named in ' '; name some of input"):
+        retouch.reconstruct(np.zeros((8, 8, 3), np.uint8), layer=" ", features="bundled")

@@ -76,6 +76,15 @@ def test_any_size_and_kind(
         assert np.array_equal(found.samples[hidden], before.samples[hidden])
 
 
+def test_what_cannot_be_seen_stays(painter: Stylizer) -> None:
+    picture = np.random.default_rng(0).integers(0, 255, (20, 24, 4), np.uint8)
+    picture[:, :12, 3] = 0
+    made = painter(picture, steps=2)
+    assert np.array_equal(made.samples[:, :12], picture[:, :12])
+    assert not np.array_equal(made.samples[:, 12:], picture[:, 12:])
+    assert np.array_equal(painter(picture[:, :12], steps=2).samples, picture[:, :12])
+
+
 def test_palettes_black_and_white_and_inks() -> None:
     painter = Stylizer([STYLE], features=TINY)
     palette = Picture.of(PHOTO).converted(mode="P")
@@ -354,3 +363,20 @@ def test_steps_are_planned_from_small_to_large() -> None:
     assert painting.shared_out(10, [1, 1, 1]) == [4, 3, 3]
     sizes = [plan.steps_at(side, plan.STEPS["fast"]) for side in range(64, 3000, 50)]
     assert sizes == sorted(sizes, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"styles": "a.png"}, r"styles is one str; pass a tuple, as styles=\(one, another\)"),
+        ({"masks": "a.png"}, "masks is one str; pass a tuple"),
+        ({"shares": (2, 1)}, r"shares=\(2, 1\); pass text"),
+        ({"content_layer": None}, "content_layer=None; pass text"),
+        ({"start": None}, "start=None; pass text"),
+        ({"features": None}, "features=None; name weights, or give their path"),
+    ],
+)
+def test_values_of_another_type_are_refused(options: dict[str, Any], said: str) -> None:
+    grey = np.full((32, 32, 3), 0.5, np.float32)
+    with pytest.raises(InputError, match=said):
+        retouch.stylize(grey, grey, **options)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -173,3 +174,35 @@ def test_options_that_cannot_be_meant_are_refused() -> None:
             retouch.texture(EXEMPLAR, **options)
     with pytest.raises(InputError, match="the texture would have 16384×32768 pixels"):
         retouch.texture(EXEMPLAR[:, :32], width=16384)
+
+
+def test_a_texture_that_repeats_looks_the_same_from_everywhere() -> None:
+    from retouch.tasks.stylize.edit.weaving import Loom
+
+    loom = Loom(
+        Picture.of(EXEMPLAR),
+        (32, 48),
+        features="bundled",
+        style_layers="",
+        statistic="wasserstein",
+        variation=0.1,
+        scale=1.0,
+        tileable=True,
+        seed=0,
+        device="cpu",
+        precision="float32",
+    )
+    objective = loom._objective((32, 48))
+    made = torch.rand(1, 3, 32, 48, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        here, there = (float(objective(each)[0]) for each in (made, made.roll((16, 32), (2, 3))))
+        elsewhere = float(objective(made.roll((5, 3), (2, 3)))[0])
+    assert there == pytest.approx(here, rel=1e-4)
+    assert elsewhere == pytest.approx(here, rel=0.05)
+
+
+def test_of_a_large_exemplar_the_middle_is_looked_at() -> None:
+    exemplar = np.zeros((1500, 1500, 3), np.float32)
+    exemplar[400:1100, 400:1100] = (0.2, 0.6, 0.4)
+    made = retouch.texture(exemplar, width=32, height=32, steps=3, features="bundled")
+    np.testing.assert_allclose(made.pixels.mean(axis=(0, 1)), (0.2, 0.6, 0.4), atol=0.03)

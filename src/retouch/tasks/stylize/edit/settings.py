@@ -58,6 +58,8 @@ def layers_of(text: str, known: Sequence[str], default: Mapping[str, float]) -> 
         if name in found:
             raise InputError(f"layer {name} is named twice in {text!r}; name it once")
         found[name] = _positive(f"the weight of layer {name}", number) if given else 1.0
+    if not found and not default:
+        raise InputError(f"no layer is named in {text!r}; name some of {', '.join(known)}")
     if not found:
         raise InputError(f"the network has none of {', '.join(default)}; name some of {', '.join(known)}")
     total = sum(found.values())
@@ -77,6 +79,7 @@ def shares_of(text: str, count: int) -> tuple[float, ...]:
     Raises:
         InputError: they are not as many numbers above 0.
     """
+    check_text("shares", text)
     if not text.strip():
         return (1 / count,) * count
     words = [word for word in re.split(r"[,\s]+", text.strip()) if word]
@@ -143,6 +146,8 @@ class Settings:
         }
         for name, (value, known) in choices.items():
             check_choice(name, value, known)
+        for name in ("start", "content_layer", "style_layers"):
+            check_text(name, getattr(self, name))
         if self.steps is not None:
             check_number("steps", self.steps, 0, MOST_STEPS, whole=True)
         check_number("content_weight", self.content_weight, 0, 1e9)
@@ -169,6 +174,34 @@ def check_choice(name: str, value: object, known: object) -> None:
     """
     if value not in get_args(known):
         raise UnknownName(name, value, get_args(known))
+
+
+def check_text(name: str, value: object) -> None:
+    """Refuse what is no text.
+
+    Args:
+        name: of the option.
+        value: that was given.
+
+    Raises:
+        InputError: it is something else.
+    """
+    if not isinstance(value, str):
+        raise InputError(f"{name}={value!r:.60}; pass text, such as '2,1' or 'relu4_2'")
+
+
+def check_many(name: str, value: object) -> None:
+    """Refuse one thing where any number of them is asked for.
+
+    Args:
+        name: of the option.
+        value: that was given.
+
+    Raises:
+        InputError: it is no tuple and no list.
+    """
+    if not isinstance(value, tuple | list):
+        raise InputError(f"{name} is one {type(value).__name__}; pass a tuple, as {name}=(one, another)")
 
 
 def check_number(name: str, value: object, least: float, most: float, *, whole: bool = False) -> None:

@@ -55,8 +55,8 @@ class Sheet:
 
         Args:
             painted: (H, W, 3) in [0, 1], of the result's size.
-            where: (H, W) in [0, 1], how much of it each pixel gets; all when None. Where it is 0, the photo
-                stays bit for bit unless its size changes.
+            where: (H, W) in [0, 1], how much of it each pixel gets; all when None. Where it is 0, and where
+                the photo cannot be seen, it stays bit for bit unless its size changes.
             report: what was done.
         """
         photo = self.photo
@@ -65,6 +65,8 @@ class Sheet:
             below = photo.pixels if photo.size == self.size else _resized(photo.pixels, self.size)
             painted = below + where[..., None] * (painted - below)
         if photo.size == self.size:
+            if self.seen is not None:
+                inside = self.seen if inside is None else self.seen & inside
             return photo.edited(painted, where=inside, report=report)
         if inside is not None:
             painted = np.where(inside[..., None], painted, _resized(photo.pixels, self.size))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -47,7 +48,7 @@ class StyleSheet:
         return self.pixels.shape[2], self.pixels.shape[3]
 
     def at(
-        self, longest: float, device: torch.device, *, enlarge: bool = False
+        self, longest: float, device: torch.device, *, enlarge: bool = False, most: float = math.inf
     ) -> tuple[Tensor, Tensor | None]:
         """Give the style as it is looked at.
 
@@ -55,6 +56,7 @@ class StyleSheet:
             longest: its longer side in pixels.
             device: where to.
             enlarge: it may become more than twice as large as it is.
+            most: pixels of what is given; of a larger one only the middle is.
 
         Returns:
             (1, 3, h, w) in [0, 1], and (1, 1, h, w), what of it counts, or None for all.
@@ -62,8 +64,15 @@ class StyleSheet:
         height, width = self.pixels.shape[2:]
         factor = max(longest, LEAST) / max(height, width)
         factor = factor if enlarge else min(factor, ENLARGED)
-        size = max(round(height * factor), 1), max(round(width * factor), 1)
-        mask = None if self.mask is None else resized(self.mask, size).to(device)
+        part = min(1.0, math.sqrt(most / (height * width)) / factor)
+        middle = _middle(height, part), _middle(width, part)
+        size = tuple(max(round((each.stop - each.start) * factor), 1) for each in middle)
+        mask = None if self.mask is None else resized(self.mask[..., *middle], size).to(device)
         if mask is not None and not bool((mask > 0).any()):
             mask = None
-        return resized(self.pixels, size).to(device), mask
+        return resized(self.pixels[..., *middle], size).to(device), mask
+
+
+def _middle(side: int, part: float) -> slice:
+    kept = max(round(side * part), 1)
+    return slice((side - kept) // 2, (side - kept) // 2 + kept)

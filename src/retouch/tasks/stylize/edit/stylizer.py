@@ -18,6 +18,7 @@ from retouch.tasks.stylize.edit.settings import (
     Settings,
     Statistic,
     check_choice,
+    check_many,
     shares_of,
 )
 
@@ -99,6 +100,7 @@ class Stylizer:
         """
         from retouch.features.finding import find
 
+        check_many("styles", styles)
         return Stylizer(
             (style, *styles),
             shares=shares,
@@ -169,6 +171,7 @@ class Stylizer:
         """
         from retouch.tasks.stylize.edit.easel import Easel
 
+        check_many("masks", masks)
         settings = Settings(
             preset=preset,
             start=start,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from retouch.features import Features
 from retouch.features.finding import find
@@ -24,6 +27,7 @@ from retouch.tasks.stylize.method.areas import Style
 from retouch.tasks.stylize.method.descent import Asked
 from retouch.tasks.stylize.method.objective import Objective
 from retouch.tasks.stylize.method.scales import SMALLEST, scales
+from retouch.tasks.stylize.method.variation import variation
 from retouch.tasks.stylize.method.wish import Wish
 
 LAYERS: dict[str, float] = {
@@ -35,8 +39,12 @@ LAYERS: dict[str, float] = {
 }
 """Layers whose statistics make a texture: measured to give it the patches of its exemplar."""
 
-_AROUND = 32
-"""Pixels around a picture that repeats that are looked at, too, so that no layer sees a rim in it."""
+_MULTIPLE = 16
+"""Sides of a picture that repeats are multiples of it while it is made: halving them leaves no rest."""
+
+_TIMES = 4
+_ENOUGH = 512 * 512
+"""Of an exemplar that is larger than four times the texture, and than this, only the middle is looked at."""
 
 _SEEN = 128
 """Pixels of the exemplar's longer side at the first size: of less, the network would copy the layout."""
@@ -140,12 +148,15 @@ class Loom:
         sizes = scales(size, smallest=first, least_side=self._least)
         usual = [steps_at(max(each), STEPS["best"]) for each in sizes]
         counts = usual if steps is None else shared_out(steps, usual)
+        if self._tileable:
+            sizes = [(_rounded(height), _rounded(width)) for height, width in sizes]
         return [Stage(each, count) for each, count in zip(sizes, counts, strict=True)]
 
     def _at(self, size: Size) -> tuple[Tensor, Tensor | None]:
         """The exemplar as it is looked at for a texture of some size."""
         factor = self._scale * max(size) / max(self._size)
-        picture, mask = self._sheet.at(factor * max(self._sheet.size), self._device, enlarge=True)
+        most = max(_TIMES * size[0] * size[1], _ENOUGH)
+        picture, mask = self._sheet.at(factor * max(self._sheet.size), self._device, enlarge=True, most=most)
         if mask is not None:
             mask = starts.mirrored(mask, self._least)
         return starts.mirrored(picture, self._least), mask
@@ -156,22 +167,49 @@ class Loom:
 
     def _objective(self, size: Size) -> Asked:
         picture, mask = self._at(size)
-        around = _AROUND if self._tileable else 0
-        seen = max(size[0] + 2 * around, self._least), max(size[1] + 2 * around, self._least)
+        network = self._network or self._learnt(size)
+        seen, seer = (max(size[0], self._least), max(size[1], self._least)), None
+        if self._tileable:
+            seen = _times(size[0], self._least), _times(size[1], self._least)
+            seer = copy(network)
+            seer.border = "circular"  # type: ignore[assignment]
         objective = Objective.of(
-            self._network or self._learnt(size),
-            self._wish,
+            network,
+            replace(self._wish, variation=0.0) if self._tileable else self._wish,
             size=seen,
             styles=[Style(picture, mask)],
             precision=self._precision,
             checkpoint=self._checkpoint,
+            seer=seer,
         )
-        return objective if not self._tileable else lambda made: objective(_repeated(made, seen))
+        if not self._tileable:
+            return objective
+
+        def repeated(made: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+            loss, terms = objective(_repeated(made, seen))
+            across = self._wish.variation * variation(F.pad(made, (0, 1, 0, 1), mode="circular"))
+            return loss + across, {**terms, "variation": across.detach()}
+
+        return repeated
 
     def _composed(self, made: Tensor, report: Mapping[str, float | int | str] | None = None) -> Picture:
-        full = resized(made.detach().float().clamp(0, 1), self._size)
+        full, (height, width) = made.detach().float().clamp(0, 1), self._size
+        if self._tileable and tuple(full.shape[2:]) != self._size:
+            # Resampled with its neighbours, whose pixels a kernel reads at the rim.
+            full = resized(full.repeat(1, 1, 3, 3), (3 * height, 3 * width))
+            full = full[..., height : 2 * height, width : 2 * width]
+        full = resized(full, self._size)
         pixels = np.ascontiguousarray(np.moveaxis(full.cpu().numpy()[0], 0, 2))
         return of_its_kind(self._exemplar, pixels, report or {})
+
+
+def _times(side: int, least: int) -> int:
+    """The smallest multiple of a side that is not below another."""
+    return side * max(1, -(-least // side))
+
+
+def _rounded(side: int) -> int:
+    return _MULTIPLE * max(1, round(side / _MULTIPLE))
 
 
 def _repeated(picture: Tensor, size: Size) -> Tensor:

@@ -59,6 +59,7 @@ class Objective:
         styles: Sequence[Style] = (),
         precision: Precision = "float32",
         checkpoint: bool = False,
+        seer: Features | None = None,
     ) -> Objective:
         """Look at the content and at the styles.
 
@@ -70,6 +71,7 @@ class Objective:
             styles: pictures whose manner is wanted; those of the same region are mixed.
             precision: bfloat16 halves time and memory of a VGG; statistics are float32 all the same.
             checkpoint: compute features twice rather than keep them all.
+            seer: looks at the picture that is made, if not the network itself: one with another border.
 
         Returns:
             The objective for pictures of this size.
@@ -89,6 +91,8 @@ class Objective:
             raise InputError(
                 "nothing is asked for: no content layer and no style layer has a weight; give one of them one"
             )
+        if seer is not None:
+            look = frozen(seer, precision=precision, checkpoint=checkpoint)
         return cls(look, wish, content=kept, areas=found)
 
     def __call__(self, picture: Tensor) -> tuple[Tensor, dict[str, Tensor]]:

@@ -168,6 +168,8 @@ def _by_positions(rows: Tensor, wanted: Gaussian, counts: Tensor | None) -> tupl
 
 def _roots(matrix: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Trace of the root of a symmetric matrix; inverse roots of its eigenvalues, and its eigenvectors."""
+    if not len(matrix):  # what is wanted is of one colour
+        return matrix.new_zeros(()), matrix.new_zeros(0), matrix
     # The roots of small eigenvalues, of which there are many, are not small: float32 would lose them.
     values, vectors = torch.linalg.eigh(matrix.double())
     largest = values[-1].clamp(min=1e-30)
