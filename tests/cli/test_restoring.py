@@ -33,7 +33,7 @@ def shelf(tmp_path: Path) -> Path:
 def test_a_folder_is_upscaled_with_one_load(
     say: Say, shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    verbs._networks.clear()
+    verbs._loaded.cache_clear()
     load, loaded = weights.load, []
 
     def counted(path: Path, *rest: str) -> weights.Loaded:

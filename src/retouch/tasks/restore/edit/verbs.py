@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import threading
-from typing import Literal
+import functools
+from typing import TYPE_CHECKING, Literal
 
 from retouch.errors import InputError
 from retouch.image import Picture, PictureLike
 from retouch.progress import Progress, ProgressCallback
 from retouch.tasks.restore.edit.restorer import Precision, Restorer
 from retouch.tasks.restore.edit.sheet import with_report
+
+if TYPE_CHECKING:
+    from retouch.weights.remembered import Remembered
 
 CLEANER = "denoise"
 """The bundled network that cleans a photo before it is enlarged."""
@@ -163,28 +166,18 @@ def upscale(
     return with_report(made, {**report, **made.report}) if report else made
 
 
-_networks: dict[tuple[object, ...], Restorer] = {}
-_lock = threading.Lock()
+@functools.cache
+def _loaded() -> Remembered[Restorer]:
+    from retouch.weights.remembered import Remembered
+
+    def load(model: str, device: str, precision: Precision) -> Restorer:
+        return Restorer.load(model, device=device, precision=precision)
+
+    return Remembered(load, _REMEMBERED)
 
 
 def _ready(model: str, device: str, precision: Precision, progress: ProgressCallback | None) -> Restorer:
-    """Load a network, or take the one that was used last: a folder of photos needs it once.
-
-    A file that has changed since is loaded again.
-    """
+    """Load a network, or take the one that was used last: a folder of photos needs it once."""
     if progress:
         progress(Progress("loading the model", 0))
-    from retouch.weights.find import find
-
-    path = find(model)
-    try:
-        status = path.stat()
-        key = (path.resolve(), status.st_mtime_ns, status.st_size, device, precision)
-    except OSError:
-        return Restorer.load(model, device=device, precision=precision)
-    with _lock:
-        found = _networks.pop(key, None) or Restorer.load(path, device=device, precision=precision)
-        _networks[key] = found
-        for oldest in list(_networks)[:-_REMEMBERED]:
-            del _networks[oldest]
-    return found
+    return _loaded()(model, device, precision)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import threading
+import functools
+from typing import TYPE_CHECKING
 
 from retouch.image import Picture, PictureLike
 from retouch.progress import Progress, ProgressCallback
 from retouch.tasks.stylize.edit.painter import PaintedColours, Painter
 from retouch.tasks.stylize.edit.settings import Precision
+
+if TYPE_CHECKING:
+    from retouch.weights.remembered import Remembered
 
 
 def repaint(
@@ -54,27 +58,18 @@ def repaint(
     return painter(photo, strength=strength, colours=colours, budget=budget, progress=progress)
 
 
-_painters: dict[tuple[object, ...], Painter] = {}
-_lock = threading.Lock()
+@functools.cache
+def _loaded() -> Remembered[Painter]:
+    from retouch.weights.remembered import Remembered
+
+    def load(model: str, device: str, precision: Precision) -> Painter:
+        return Painter.load(model, device=device, precision=precision)
+
+    return Remembered(load)
 
 
 def _ready(model: str, device: str, precision: Precision, progress: ProgressCallback | None) -> Painter:
-    """Load a network, or take the one that was used last: a folder of photos needs it once.
-
-    A file that has changed since is loaded again.
-    """
+    """Load a network, or take the one that was used last: a folder of photos needs it once."""
     if progress:
         progress(Progress("loading the model", 0))
-    from retouch.weights.find import find
-
-    path = find(model)
-    try:
-        status = path.stat()
-        key = (path.resolve(), status.st_mtime_ns, status.st_size, device, precision)
-    except OSError:
-        return Painter.load(model, device=device, precision=precision)
-    with _lock:
-        found = _painters.get(key) or Painter.load(path, device=device, precision=precision)
-        _painters.clear()
-        _painters[key] = found
-    return found
+    return _loaded()(model, device, precision)
