@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from retouch.image import Box, Picture, Polygon, Region, exif, samples
 from retouch.progress import Progress
 from retouch.tasks.stylize import Stylizer
 from retouch.tasks.stylize.edit import easel, painting, plan
-from retouch.tasks.stylize.edit.settings import Settings, layers_of, shares_of
+from retouch.tasks.stylize.edit.settings import Settings, Transfer, layers_of, shares_of
 from retouch.tasks.stylize.method import colours
 from tests.image import made
 
@@ -380,3 +381,16 @@ def test_values_of_another_type_are_refused(options: dict[str, Any], said: str) 
     grey = np.full((32, 32, 3), 0.5, np.float32)
     with pytest.raises(InputError, match=said):
         retouch.stylize(grey, grey, **options)
+
+
+def test_a_draft_can_be_transferred_in_three_ways() -> None:
+    photo = samples.open("cat").pixels[100:164, 100:196]
+    made = {
+        way: retouch.stylize(photo, STYLE, preset="draft", features="bundled", transfer=way).pixels
+        for way in get_args(Transfer)
+    }
+    assert len(made) == 3
+    for one, other in combinations(made.values(), 2):
+        assert float(np.abs(one - other).mean()) > 1 / 255
+    with pytest.raises(UnknownName, match="unknown transfer 'by hand'"):
+        retouch.stylize(photo, STYLE, transfer="by hand")  # type: ignore[arg-type]

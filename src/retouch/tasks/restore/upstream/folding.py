@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from retouch.features.folding import folded
+
 _NAMES = ("weight", "bias", "running_mean", "running_var")
 
 
@@ -26,11 +28,10 @@ def fold(tensors: dict[str, Tensor], conv: str, norm: str, *, eps: float, biased
     bias = tensors.get(f"{conv}.bias", None if biased else torch.zeros(len(weight)))
     if bias is None or bias.shape != weight.shape[:1] or (not biased and f"{conv}.bias" in tensors):
         return
-    scale, shift, mean, variance = (tensors.pop(f"{norm}.{name}").double() for name in _NAMES)
+    scale, shift, mean, variance = (tensors.pop(f"{norm}.{name}") for name in _NAMES)
     tensors.pop(f"{norm}.num_batches_tracked", None)
-    factor = scale / (variance + eps).sqrt()
-    tensors[f"{conv}.weight"] = (weight.double() * factor[:, None, None, None]).float()
-    tensors[f"{conv}.bias"] = ((bias.double() - mean) * factor + shift).float()
+    joined = folded(weight, bias, (scale, shift, mean, variance), eps=eps)
+    tensors[f"{conv}.weight"], tensors[f"{conv}.bias"] = joined
 
 
 def _belongs(tensors: Mapping[str, Tensor], norm: str, width: int) -> bool:

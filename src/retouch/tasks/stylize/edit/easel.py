@@ -108,6 +108,7 @@ class Easel:
         )
         report: dict[str, float | int | str] = {
             "features": features.card.name,
+            "features_are": features.description,
             "start": start,
             **made.report(),
         }
@@ -186,6 +187,7 @@ class Easel:
             decoders,
             content,
             styles,
+            method=self._settings.transfer,
             strength=STRENGTH * self._settings.strength,
             way=Way(half=self._settings.precision == "bfloat16", progress=progress),
         )

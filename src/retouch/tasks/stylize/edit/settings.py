@@ -13,6 +13,7 @@ from retouch.errors import InputError, UnknownName
 Preset = Literal["fast", "draft", "best"]
 Statistic = Literal["wasserstein", "gram", "mean-std", "patches"]
 Colours = Literal["style", "photo", "luminance"]
+Transfer = Literal["transport", "wct", "adain"]
 Optimiser = Literal["lbfgs", "adam"]
 Precision = Literal["float32", "bfloat16"]
 
@@ -107,6 +108,7 @@ class Settings:
         variation: what smoothness counts against the style.
         style_scale: size of the style's motifs, relative to the result.
         strength: how far the painting goes from the photo, 0 to 1.
+        transfer: how a draft's features get the style's statistics.
         colours: whose colours it has.
         size: longer side of the result in pixels; the photo's own when None.
         seed: of noise.
@@ -129,6 +131,7 @@ class Settings:
     variation: float = VARIATION
     style_scale: float = 1.0
     strength: float = 1.0
+    transfer: Transfer = "transport"
     colours: Colours = "style"
     size: int | None = None
     seed: int = 0
@@ -141,6 +144,7 @@ class Settings:
             "preset": (self.preset, Preset),
             "optimiser": (self.optimiser, Optimiser),
             "statistic": (self.statistic, Statistic),
+            "transfer": (self.transfer, Transfer),
             "colours": (self.colours, Colours),
             "precision": (self.precision, Precision),
         }

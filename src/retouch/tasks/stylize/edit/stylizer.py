@@ -17,6 +17,7 @@ from retouch.tasks.stylize.edit.settings import (
     Preset,
     Settings,
     Statistic,
+    Transfer,
     check_choice,
     check_many,
     shares_of,
@@ -124,6 +125,7 @@ class Stylizer:
         size: int | None = None,
         style_scale: float = 1.0,
         strength: float = 1.0,
+        transfer: Transfer = "transport",
         colours: Colours = "style",
         content_layer: str = "relu4_2",
         content_weight: float = CONTENT_WEIGHT,
@@ -147,6 +149,7 @@ class Stylizer:
             size: longer side of the result in pixels; the photo's own when None.
             style_scale: size of the style's motifs, relative to the result.
             strength: how far the painting goes from the photo to the style, 0 to 1.
+            transfer: of a draft: "transport", "wct" or "adain".
             colours: "style", "photo" or "luminance".
             content_layer: layers by which the photo stays recognisable.
             content_weight: what they count against the style.
@@ -184,6 +187,7 @@ class Stylizer:
             variation=variation,
             style_scale=style_scale,
             strength=strength,
+            transfer=transfer,
             colours=colours,
             size=size,
             seed=seed,

@@ -12,6 +12,7 @@ from retouch.tasks.stylize.edit.settings import (
     Precision,
     Preset,
     Statistic,
+    Transfer,
 )
 from retouch.tasks.stylize.edit.stylizer import Stylizer
 
@@ -28,6 +29,7 @@ def stylize(
     size: int | None = None,
     style_scale: float = 1.0,
     strength: float = 1.0,
+    transfer: Transfer = "transport",
     colours: Colours = "style",
     features: str = "auto",
     content_layer: str = "relu4_2",
@@ -60,6 +62,9 @@ def stylize(
         style_scale: size of the style's strokes and motifs: at 1 the style is looked at as large as the
             result, at 0.5 half as large. A style is enlarged twice at most.
         strength: how far the painting goes from the photo to the style, 0 to 1.
+        transfer: how a draft, or what starts with one, gets the style's statistics: "transport" by the least
+            change of the features, "wct" by whitening and colouring them, "adain" by their means and
+            deviations alone.
         colours: "style" for the style's; "photo" repaints the style in the photo's colours first; "luminance"
             paints light and shade alone and keeps the photo's hues.
         features: the network that looks at the pictures: "auto" for a full VGG-19 if one was fetched, else
@@ -120,6 +125,7 @@ def stylize(
         size=size,
         style_scale=style_scale,
         strength=strength,
+        transfer=transfer,
         colours=colours,
         content_layer=content_layer,
         content_weight=content_weight,
