@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from retouch.features.lpips import Lpips
 from retouch.metrics.evaluate import (
     PAIR_METRICS,
     SET_METRICS,
@@ -22,7 +23,6 @@ from retouch.metrics.frechet import (
 from retouch.metrics.hole_patches import HolePatches, hole_sliced_wasserstein
 from retouch.metrics.holes import hole_l1, hole_psnr, hole_ssim, seam, similarity_map
 from retouch.metrics.inception import InceptionV3
-from retouch.metrics.lpips import Lpips
 from retouch.metrics.palettes import (
     CAMVID,
     FACADES,

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from retouch.errors import DataError, InputError, UnknownName
+from retouch.features.lpips import Lpips
 from retouch.metrics.fidelity import mean_absolute_difference, ms_ssim, psnr, ssim
-from retouch.metrics.lpips import Lpips
 from retouch.metrics.report import Better, Report, Row, interval_of_mean
 from retouch.metrics.set_metrics import SetMetric, SlicedMetric
 
@@ -36,7 +36,7 @@ def lpips_metric(network: Lpips) -> PairMetric:
     """LPIPS with a network that was read from its files.
 
     Args:
-        network: :meth:`retouch.metrics.lpips.Lpips.from_file`.
+        network: :meth:`retouch.features.lpips.Lpips.from_file`.
 
     Returns:
         The metric, named after its backbone: ``"lpips_alex"``.

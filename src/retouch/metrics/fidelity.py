@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from retouch.errors import InputError, SizeMismatch
+from retouch.errors import InputError
+from retouch.nn.stacks import check_pair
 
 SIGMA = 1.5
 RADIUS = 5
@@ -136,29 +137,6 @@ def ms_ssim(
         if not last:
             a, b = avg_pool2d(a, 2), avg_pool2d(b, 2)
     return product.mean(dim=1)
-
-
-def check_pair(a: Tensor, b: Tensor) -> None:
-    """Check that two stacks of pictures can be compared.
-
-    Args:
-        a: (B, C, H, W).
-        b: like ``a``.
-
-    Raises:
-        SizeMismatch: The stacks have different shapes.
-        InputError: A stack is not (B, C, H, W), or is not of floating-point numbers.
-    """
-    for stack in (a, b):
-        if stack.ndim != 4 or not stack.is_floating_point():
-            raise InputError(
-                f"a metric got {stack.dtype} of shape {tuple(stack.shape)}; it compares floating-point "
-                "(B, C, H, W) in [0, 1]: add a batch dimension with [None], divide 8-bit pixels by 255"
-            )
-    if a.shape != b.shape:
-        raise SizeMismatch(
-            f"cannot compare {tuple(a.shape)} with {tuple(b.shape)}; both must be the same (B, C, H, W)"
-        )
 
 
 def _pair(a: Tensor, b: Tensor, crop: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:

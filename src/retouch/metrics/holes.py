@@ -16,7 +16,8 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from retouch.errors import EmptyMask, SizeMismatch
-from retouch.metrics.fidelity import RADIUS, check_pair, ssim_maps
+from retouch.metrics.fidelity import RADIUS, ssim_maps
+from retouch.nn.stacks import check_pair
 
 Border = Literal["mirror", "zeros"]
 """What lies around a picture for a window that reaches beyond it."""

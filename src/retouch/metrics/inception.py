@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, max_pool2d
 
 from retouch.errors import UnknownName
-from retouch.metrics.published import PublishedFile, load_into, read_published
+from retouch.features.published import PublishedFile, load_into, read_published
 
 INCEPTION_FILE = PublishedFile(
     "pt_inception-2015-12-05-6726825d.pth",

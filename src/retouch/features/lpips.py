@@ -18,8 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from retouch.errors import InputError, UnknownName, UnreadableWeights
-from retouch.metrics.fidelity import check_pair
-from retouch.metrics.published import PublishedFile, load_into, read_published
+from retouch.features.published import PublishedFile, load_into, read_published
+from retouch.nn.stacks import check_pair
 
 Backbone = Literal["alex", "vgg"]
 

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from retouch.errors import UnreadableWeights
-from retouch.metrics.published import PublishedFile, read_published
+from retouch.features.published import PublishedFile, read_published
 
 
 def test_reads_by_path_and_by_folder(tmp_path: Path) -> None:

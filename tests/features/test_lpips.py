@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from retouch.errors import InputError, SizeMismatch, UnknownName, UnknownWeights, UnreadableWeights
+from retouch.features.lpips import BACKBONE_FILES, HEAD_FILES, Backbone, FeatureStack
 from retouch.metrics import Lpips
-from retouch.metrics.lpips import BACKBONE_FILES, HEAD_FILES, Backbone, FeatureStack
 
 # torchvision's AlexNet and VGG-16: position in `features` → shape of the weight.
 CONVOLUTIONS: dict[Backbone, dict[int, tuple[int, ...]]] = {
