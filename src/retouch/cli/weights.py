@@ -113,7 +113,8 @@ def convert(
         str,
         Parameter(
             metavar="FORMAT",
-            help="retouch, junyanz (pytorch-CycleGAN-and-pix2pix), cut, lama, imdn, basicsr, kair or esrgan.",
+            help="retouch, junyanz (pytorch-CycleGAN-and-pix2pix), cut, lama, imdn, basicsr, kair, esrgan, "
+            "pytorch-examples, nvlabs or rosinality.",
         ),
     ] = "retouch",
     name: Annotated[
@@ -156,8 +157,8 @@ def convert(
         save(output, found.tensors, card)
     else:
         card = found.card
-        tensors, wrapper = _foreign(found, to, layouts)
-        save_torch(output, tensors, wrapper=wrapper)
+        tensors, layout = _foreign(found, to, layouts)
+        save_torch(output, tensors, wrapper=layout.wrapper, beside=layout.beside)
     facts = {"output": str(output.absolute()), "format": to, "card": dataclasses.asdict(card)}
     return Result(facts, f"{one_line(str(output))} ({card.task} {card.architecture}, format {to})")
 
@@ -209,7 +210,7 @@ def _converted_card(found: Identified, name: str | None) -> Card:
     return card if name is None else dataclasses.replace(card, name=name)
 
 
-def _foreign(found: Identified, to: str, layouts: tuple[Layout, ...]) -> tuple[dict[str, Tensor], str]:
+def _foreign(found: Identified, to: str, layouts: tuple[Layout, ...]) -> tuple[dict[str, Tensor], Layout]:
     """Write with the first layout of a format that reads its own writing back as the same network."""
     for layout in layouts:
         if layout.writes != to or layout.write is None or layout.task != found.card.task:
@@ -220,11 +221,25 @@ def _foreign(found: Identified, to: str, layouts: tuple[Layout, ...]) -> tuple[d
             continue
         again = layout.recognise(tensors, {})
         if again is not None and again.architecture == found.card.architecture:
-            return tensors, layout.wrapper
+            return tensors, layout
     raise InputError(
         f"a {found.card.task} network of the kind {found.card.architecture} has no form in the format {to}; "
         "leave --to out for a file of retouch"
     )
+
+
+def _said(options: Mapping[str, str]) -> list[str]:
+    """Say what a pickled network says of itself: its class, the source in the file, its keywords."""
+    if "module.source_sha256" not in options:
+        return []
+    built = [
+        f"{key.removeprefix('init.')}={value}" for key, value in options.items() if key.startswith("init.")
+    ]
+    lines = [
+        f"class         {one_line(options.get('module.class', '?'))}, with its source in the file (not run)",
+        f"source sha256 {options['module.source_sha256']}",
+    ]
+    return [*lines, f"built with    {one_line(', '.join(built))[:500]}"] if built else lines
 
 
 def _type(tensor: Tensor) -> str:
@@ -247,6 +262,7 @@ def _described(
             for field in dataclasses.fields(card)
             if getattr(card, field.name) not in ("", None, (), {})
         ]
+    lines += _said(facts["options"])  # type: ignore[arg-type]
     if facts["foreign"]:
         named = ", ".join(str(name) for name in facts["foreign"][:8])  # type: ignore[index]
         lines.append(f"foreign       {one_line(named)} (named in the file; not imported, nothing was run)")

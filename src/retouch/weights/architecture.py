@@ -45,6 +45,7 @@ class Layout:
         writes: what ``retouch weights convert --to`` calls the format: ``"junyanz"``.
         wrapper: what the written tensors lie under, where that project's program looks for them
             in an outer dictionary: ``"state_dict"``.
+        beside: the written tensors that lie in the outer dictionary itself, beside the wrapper.
         load: ``(tensors, options)`` → the card and the network itself, filled, float32, or None when the
             file is not of this family; for networks that another library computes. Such layouts are asked
             after all others, and only this way. It raises MissingDependency when that library is not here.
@@ -57,4 +58,5 @@ class Layout:
     write: Callable[[Mapping[str, Tensor], Card], dict[str, Tensor]] | None = None
     writes: str = ""
     wrapper: str = ""
+    beside: tuple[str, ...] = ()
     load: Callable[[Mapping[str, Tensor], Mapping[str, str]], tuple[Card, nn.Module] | None] | None = None

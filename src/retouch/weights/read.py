@@ -25,6 +25,7 @@ from retouch.errors import UnreadableWeights
 from retouch.weights import card as cards
 from retouch.weights.card import Card
 from retouch.weights.legacy import MAGIC, Names, read_row, read_tar
+from retouch.weights.modules import said_by
 from retouch.weights.opcodes import Machine
 from retouch.weights.rebuild import Rebuilder, array_from, item_size, storage_of, tensor_from
 from retouch.weights.state import bare_names, beside, network_in
@@ -74,6 +75,15 @@ _HARMFUL = re.compile(
     r"|(builtins|__builtin__)\.(eval|exec|execfile|compile|open|__import__|breakpoint|input)"
 )
 """What only an attack calls. The list need not be complete: nothing is ever called anyway."""
+
+
+_UNREADABLE = {
+    "dnnlib.tflib.network.Network": (
+        "it is a pickle of StyleGAN for TensorFlow, and retouch reads those for PyTorch; convert it with "
+        "legacy.py of NVlabs' stylegan2-ada-pytorch where you trust it, and use what that writes"
+    ),
+}
+"""What only files of a kind that retouch does not read name, and what to say of them."""
 
 
 @dataclass(frozen=True)
@@ -323,11 +333,11 @@ class _Reading:
 
     def _contents(self, root: object, kind: str) -> Contents:
         self._check_names()
-        leaves = network_in(root, self._part)
+        network, leaves = network_in(root, self._part)
         return Contents(
             tensors={name: self._tensor(leaf) for name, leaf in leaves.items()},
             format=kind,
-            options=beside(root),
+            options=beside(root) | said_by(network),
             foreign=tuple(name for name in self._names.seen if not name.startswith(_EXPECTED)),
         )
 
@@ -342,3 +352,6 @@ class _Reading:
                     f"it asks Python to call {name[:80]} when it is opened, which no weights need; nothing "
                     "of it was run, and no other program should open it"
                 )
+        for name in self._names.seen:
+            if name in _UNREADABLE:
+                raise Malformed(_UNREADABLE[name])

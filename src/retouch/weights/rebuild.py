@@ -6,6 +6,7 @@ only a note. The names are those that torch and numpy write into pickles.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Mapping
 
 import torch
@@ -71,6 +72,22 @@ NUMPY = {
     "c16": "complex128",
 }
 """numpy's short names of number types → torch's."""
+
+SCALARS = {
+    "f2": "e",
+    "f4": "f",
+    "f8": "d",
+    "i1": "b",
+    "i2": "h",
+    "i4": "i",
+    "i8": "q",
+    "u1": "B",
+    "u2": "H",
+    "u4": "I",
+    "u8": "Q",
+    "b1": "?",
+}
+"""numpy's short names of real number types → those of :mod:`struct`."""
 
 MAX_DIMENSIONS = 16
 _ARRAYS = ("numpy.core.multiarray.", "numpy._core.multiarray.")
@@ -138,6 +155,7 @@ class Rebuilder:
             "__builtin__.bytearray": lambda args: args[0],
             "builtins.set": _listed,
             "__builtin__.set": _listed,
+            **{f"{module}scalar": self._scalar for module in _ARRAYS},
         }
 
     def __call__(self, name: str, args: tuple[object, ...]) -> object:
@@ -158,7 +176,7 @@ class Rebuilder:
             return Call(name, args)
         try:
             return known(args)
-        except (IndexError, TypeError, AttributeError):
+        except (IndexError, TypeError, AttributeError, ValueError, struct.error):
             raise Malformed(f"its pickle gives {name} what it cannot take") from None
 
     def bytes_of(self, value: object) -> Window:
@@ -210,6 +228,21 @@ class Rebuilder:
         self._budget.spend(100 * len(pairs))
         found.update((key, value) for key, value in pairs if isinstance(key, str))
         return found
+
+    def _scalar(self, args: tuple[object, ...]) -> object:
+        kind, data = args[:2]
+        name = kind.args[0] if isinstance(kind, Call) and kind.target == "numpy.dtype" and kind.args else None
+        if not isinstance(name, str) or name.startswith("O"):
+            raise Malformed("a numpy scalar in it holds an object, not a number")
+        form = SCALARS.get(name)
+        if form is None:  # a text or a date, which nothing needs
+            return Call("numpy.scalar")
+        _, big_endian = _numpy_type(kind)
+        where = self.bytes_of(data)
+        if len(where) != struct.calcsize(form):
+            raise Malformed(f"a numpy scalar in it has {len(where):,} bytes")
+        number: int | float | bool = struct.unpack((">" if big_endian else "<") + form, where.copied())[0]
+        return number
 
     def _encoded(self, args: tuple[object, ...]) -> object:
         text, encoding = args[0], args[1] if len(args) > 1 else "utf-8"

@@ -6,7 +6,7 @@ import contextlib
 import os
 import secrets
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -44,13 +44,16 @@ def save(path: str | os.PathLike[str], network: State, card: Card) -> Path:
     return _written(path, lambda draft: save_file(tensors, draft, metadata=metadata))
 
 
-def save_torch(path: str | os.PathLike[str], network: State, *, wrapper: str = "") -> Path:
+def save_torch(
+    path: str | os.PathLike[str], network: State, *, wrapper: str = "", beside: Collection[str] = ()
+) -> Path:
     """Write a state dict as ``torch.save`` does, for programs that read nothing else.
 
     Args:
         path: the file; one that is there is replaced. It appears complete or not at all.
         network: the network, or its state dict.
         wrapper: the key of an outer dictionary under which the tensors are put; none when empty.
+        beside: names of tensors that are put into the outer dictionary itself.
 
     Returns:
         The path.
@@ -59,7 +62,9 @@ def save_torch(path: str | os.PathLike[str], network: State, *, wrapper: str = "
         WeightsError: There are no tensors, or the file cannot be written.
     """
     tensors = _plain(network)
-    content = {wrapper: tensors} if wrapper else tensors
+    outside = {name: tensor for name, tensor in tensors.items() if wrapper and name in beside}
+    inside = {name: tensor for name, tensor in tensors.items() if name not in outside}
+    content = {wrapper: inside, **outside} if wrapper else inside
     return _written(path, lambda draft: torch.save(content, draft))
 
 

@@ -41,14 +41,17 @@ MAX_TENSORS = 100_000
 MAX_VISITS = 2_000_000
 _MODULE = ("_parameters", "_buffers", "_modules")
 
+COMPANIONS = ("latent_avg",)
+"""Tensors that checkpoints keep beside the network and not in it, which belong to it all the same."""
+
 Leaf = View | Call
 """A tensor, or a numpy array that stands for one."""
 
 T = TypeVar("T")
 
 
-def network_in(root: object, part: str | None = None) -> dict[str, Leaf]:
-    """Find the tensors of the network in a checkpoint.
+def network_in(root: object, part: str | None = None) -> tuple[object, dict[str, Leaf]]:
+    """Find the network in a checkpoint, and its tensors.
 
     Args:
         root: what was read from the file.
@@ -57,8 +60,8 @@ def network_in(root: object, part: str | None = None) -> dict[str, Leaf]:
             ``"discriminator"``.
 
     Returns:
-        Name in the state dict → tensor. Prefixes that wrappers put before every name
-        (``module.``, ``_orig_mod.``) are taken off.
+        The network, as it lay in the file; and name in the state dict → tensor. Prefixes that wrappers
+        put before every name (``module.``, ``_orig_mod.``) are taken off.
 
     Raises:
         Malformed: It holds no tensors, several networks to choose from, or is built to be
@@ -77,7 +80,12 @@ def network_in(root: object, part: str | None = None) -> dict[str, Leaf]:
         found[name] = leaf
         if len(found) > MAX_TENSORS:
             raise Malformed(f"it holds more than {MAX_TENSORS:,} tensors")
-    return bare_names(found)
+    found = bare_names(found)
+    if isinstance(root, dict) and node is not root:
+        for name in COMPANIONS:
+            if isinstance(beside_it := root.get(name), View):
+                found.setdefault(name, beside_it)
+    return node, found
 
 
 def bare_names(tensors: Mapping[str, T]) -> dict[str, T]:
@@ -120,9 +128,9 @@ def beside(root: object) -> dict[str, str]:
     if not isinstance(root, dict | Call):
         return found
     visits = Budget(MAX_VISITS)
-    for name, value in _children(root):
-        visits.spend(_entries(value))
-        inner = _children(value) if isinstance(value, dict | Call) and not _is_module(value) else ()
+    for name, value in children_of(root):
+        visits.spend(entries_in(value))
+        inner = children_of(value) if isinstance(value, dict | Call) and not _is_module(value) else ()
         for key, item in [(name, value), *inner]:
             if len(found) < 1000 and (item is None or isinstance(item, str | int | float)):
                 found.setdefault(key, str(item)[:1000])
@@ -130,10 +138,10 @@ def beside(root: object) -> dict[str, str]:
 
 
 def _part(node: object, name: str) -> object:
-    children = dict(_children(node))
+    children = dict(children_of(node))
     if name in children:
         return children[name]
-    for place in (children, *(dict(_children(children[key])) for key in WRAPPERS if key in children)):
+    for place in (children, *(dict(children_of(children[key])) for key in WRAPPERS if key in children)):
         start = f"{name}."
         inside = {key.removeprefix(start): child for key, child in place.items() if key.startswith(start)}
         if inside:
@@ -145,7 +153,7 @@ def _unwrapped(node: object, visits: Budget) -> object:
     for _ in range(MAX_DEPTH):
         if _is_leaf(node) or _is_module(node):
             return node
-        children = {name: child for name, child in _children(node) if _holds_tensors(child, visits)}
+        children = {name: child for name, child in children_of(node) if _holds_tensors(child, visits)}
         if any(_is_leaf(child) for name, child in children.items() if "." in name):
             return node
         wrapper = next((name for name in WRAPPERS if name in children and not _is_leaf(children[name])), None)
@@ -162,24 +170,33 @@ def _leaves(node: object, visits: Budget) -> Iterator[tuple[str, Leaf]]:
     waiting: list[tuple[str, object, int]] = [("", node, 0)]
     while waiting:
         name, value, depth = waiting.pop()
-        visits.spend(_entries(value))
+        visits.spend(entries_in(value))
         if depth > MAX_DEPTH or len(name) > 2000:
             raise Malformed("its tensors are nested without end")
         if isinstance(value, View) or (isinstance(value, Call) and is_array(value)):
             yield name or "tensor", value
         else:
-            inside = [(f"{name}.{key}" if name else key, child, depth + 1) for key, child in _children(value)]
+            inside = [
+                (f"{name}.{key}" if name else key, child, depth + 1) for key, child in children_of(value)
+            ]
             waiting.extend(reversed(inside))
 
 
-def _children(node: object) -> Iterator[tuple[str, object]]:
-    """Name what a node holds, as far as it may hold tensors or options."""
+def children_of(node: object) -> Iterator[tuple[str, object]]:
+    """Name what a node holds, as far as it may hold tensors or options.
+
+    Args:
+        node: anything that was read from a file.
+
+    Returns:
+        Name → value; of a module, its tensors and modules alone.
+    """
     if isinstance(node, dict):
         yield from ((str(key), value) for key, value in node.items() if isinstance(key, str | int))
     elif isinstance(node, list | tuple):
         yield from ((str(index), value) for index, value in enumerate(node))
     elif isinstance(node, Call) and not is_array(node):
-        for attributes in _attributes(node):
+        for attributes in attributes_of(node):
             hidden = attributes.get("_non_persistent_buffers_set")
             skipped = (
                 {name for name in hidden if isinstance(name, str)} if isinstance(hidden, list) else set()
@@ -187,30 +204,38 @@ def _children(node: object) -> Iterator[tuple[str, object]]:
             for group in _MODULE:
                 inner = attributes.get(group)
                 if isinstance(inner, dict):
-                    for key, value in _children(inner):
+                    for key, value in children_of(inner):
                         if group != "_buffers" or key not in skipped:
                             yield key, value
             if not _is_module(node):
-                yield from _children(attributes)
-        yield from _children(node.entries)
-        yield from _children(node.elements)
+                yield from children_of(attributes)
+        yield from children_of(node.entries)
+        yield from children_of(node.elements)
 
 
-def _attributes(call: Call) -> Iterator[dict[object, object]]:
-    """What would have been set on an object, from the forms in which pickle keeps it."""
+def attributes_of(call: Call) -> Iterator[dict[object, object]]:
+    """Give what would have been set on an object, from the forms in which pickle keeps it.
+
+    Args:
+        call: that would have built it.
+
+    Returns:
+        Names → values, as a rule once.
+    """
     for state in call.states:
         for piece in state if isinstance(state, tuple) else (state,):
             if isinstance(piece, dict):
                 yield piece
     # StyleGAN's own persistence calls a function with everything in one dictionary.
     for given in call.args[:1]:
-        inner = given.get("state") if isinstance(given, dict) else None
+        entries = given.entries if isinstance(given, Call) else given
+        inner = entries.get("state") if isinstance(entries, dict) else None
         if isinstance(inner, dict):
             yield inner
 
 
 def _is_module(node: object) -> bool:
-    return isinstance(node, Call) and any("_modules" in attributes for attributes in _attributes(node))
+    return isinstance(node, Call) and any("_modules" in attributes for attributes in attributes_of(node))
 
 
 def _is_leaf(node: object) -> bool:
@@ -222,21 +247,25 @@ def _holds_tensors(node: object, visits: Budget) -> bool:
     waiting = [node]
     while waiting:
         value = waiting.pop()
-        visits.spend(_entries(value))
+        visits.spend(entries_in(value))
         if _is_leaf(value):
             return True
         if isinstance(value, dict | list | tuple | Call) and id(value) not in seen:
             seen.add(id(value))
-            waiting.extend(child for _, child in _children(value))
+            waiting.extend(child for _, child in children_of(value))
     return False
 
 
-def _entries(node: object) -> int:
-    """How much work looking through a node is, of everything that may be shared without end."""
+def entries_in(node: object) -> int:
+    """Say how much work looking through a node is, of everything that may be shared without end.
+
+    Args:
+        node: anything that was read from a file.
+    """
     if isinstance(node, dict | list | tuple):
         return 1 + len(node)
     if isinstance(node, Call):
-        inner = (len(part) for part in _attributes(node))
+        inner = (len(part) for part in attributes_of(node))
         return 1 + len(node.states) + len(node.entries) + len(node.elements) + sum(inner)
     return 1
 

@@ -1,4 +1,4 @@
-"""DCGAN: transposed convolutions from noise to a picture of 64 pixels, and convolutions back to a judgement."""
+"""DCGAN: transposed convolutions from noise to a picture, and convolutions back to a judgement."""
 
 from __future__ import annotations
 

@@ -92,7 +92,8 @@ class Halving(nn.Module):
             x = self.fromrgb(x)
         beside = self.skip(x, gain=0.5**0.5)
         below: Tensor = self.conv1(self.conv0(x), gain=0.5**0.5)
-        return below + beside
+        joined: Tensor = below + beside
+        return joined
 
 
 class Epilogue(nn.Module):
@@ -132,7 +133,8 @@ def spread(x: Tensor, group: int) -> Tensor:
     """
     B, _, H, W = x.shape
     group = next(size for size in range(min(group, B), 0, -1) if B % size == 0)
-    parts = x.float().reshape(group, B // group, -1)  # picture n is of group n mod (B / group)
+    wide = x.to(torch.promote_types(x.dtype, torch.float32))
+    parts = wide.reshape(group, B // group, -1)  # picture n is of group n mod (B / group)
     deviation = (parts.var(dim=0, unbiased=False) + EPSILON).sqrt().mean(dim=1)
     return deviation.to(x.dtype).repeat(group).view(B, 1, 1, 1).expand(B, 1, H, W)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import FunctionCtx
 from torch.nn import functional as F
 
 from retouch.tasks.invert.network.resampling import doubling_conv
@@ -122,7 +124,9 @@ class ModulatedConv(nn.Module):
             (B, outer, H', W'), with H' = 2H when it doubles.
         """
         scale = self.affine(w)  # (B, inner)
-        demodulation = torch.rsqrt(F.linear(scale.float().square(), self.energies()) + EPSILON)
+        energies = self.energies()
+        with torch.autocast(x.device.type, enabled=False):
+            demodulation = torch.rsqrt(F.linear(scale.to(energies.dtype).square(), energies) + EPSILON)
         y = x * scale.to(x.dtype)[:, :, None, None]
         y = doubling_conv(y, self.weight) if self.up else F.conv2d(y, self.weight, padding=1)
         # The rectifier commutes with a positive factor: √2 goes into what is multiplied and added anyhow.
@@ -141,12 +145,32 @@ class ModulatedConv(nn.Module):
             (outer, inner).
         """
         if torch.is_grad_enabled() and self.weight.requires_grad:
-            return self.weight.float().square().sum(dim=(2, 3))
+            return cast("Tensor", _Energies.apply(self.weight))
         state = (self.weight.data_ptr(), self.weight._version)
         if self._energies is None or self._energies[0] != state or self.weight.is_inference():
             with torch.no_grad():
-                self._energies = (state, self.weight.float().square().sum(dim=(2, 3)))
+                self._energies = (state, _energies(self.weight))
         return self._energies[1]
+
+
+class _Energies(torch.autograd.Function):
+    """Sums of squares, without a copy of the weights."""
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(weight)
+        return _energies(weight)
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> Tensor:
+        (weight,) = ctx.saved_tensors
+        return cast("Tensor", weight * (2.0 * slope).to(weight.dtype)[:, :, None, None])
+
+
+def _energies(weight: Tensor) -> Tensor:
+    wide = torch.promote_types(weight.dtype, torch.float32)
+    norms: Tensor = torch.linalg.vector_norm(weight, dim=(2, 3), dtype=wide)
+    return norms.square()
 
 
 class ToRGB(nn.Module):

@@ -24,6 +24,11 @@ AVERAGING = 0.995
 """How much of the average style is kept when a batch is added to it."""
 
 
+LARGE = 1024
+"""Pixels of all pictures together from which maps are laid out with their channels last. Below, the weights
+are more than the maps, and they would have to be laid out so in every call."""
+
+
 class Mapping(nn.Module):
     """From noise to styles.
 
@@ -95,7 +100,7 @@ class Mapping(nn.Module):
         """
         if z.dim() != 2 or z.shape[1] != self.latent:
             raise InputError(f"the noise is {tuple(z.shape)}; this network takes (B, {self.latent})")
-        x = unit_mean_square(z.float()).to(z.dtype)
+        x = unit_mean_square(z)
         if self.classes:
             if label is None or label.dim() != 2 or label.shape[1] != self.classes:
                 got = "none was given" if label is None else f"it is {tuple(label.shape)}"
@@ -114,7 +119,7 @@ class Mapping(nn.Module):
         Args:
             w: (B, style).
         """
-        self.w_avg.lerp_(w.detach().float().mean(dim=0), 1.0 - AVERAGING)
+        self.w_avg.lerp_(w.detach().to(self.w_avg.dtype).mean(dim=0), 1.0 - AVERAGING)
 
 
 class Block(nn.Module):
@@ -171,8 +176,10 @@ class Block(nn.Module):
         Returns:
             (B, outer, S, S), and the picture (B, colours, S, S) when there is one.
         """
+        if x is not None and x[:, 0].numel() >= LARGE:
+            x = x.contiguous(memory_format=torch.channels_last)
         if x is None:
-            x = self.const.expand(len(w), -1, -1, -1).contiguous(memory_format=torch.channels_last)
+            x = self.const.expand(len(w), -1, -1, -1).contiguous()
             x = self.conv1(x, w[:, 0], noise[0])
         elif self.design == "residual":
             beside = self.skip(x)
@@ -183,7 +190,8 @@ class Block(nn.Module):
         if picture is not None:
             picture = doubled(picture)
         if self.shows:
-            shown = self.torgb(x, w[:, self.convs]).float()
+            shown = self.torgb(x, w[:, self.convs])
+            shown = shown.to(torch.promote_types(shown.dtype, torch.float32))
             picture = shown if picture is None else picture + shown
         return x, picture
 
