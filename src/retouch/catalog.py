@@ -21,9 +21,22 @@ if TYPE_CHECKING:
     from retouch.training import Recipe
     from retouch.weights import Architecture, Layout
 
-Kind = Literal["picture", "mask", "pictures", "masks", "point", "choice", "number", "integer", "flag", "text"]
-"""What a surface asks a person for: a file, a region, any number of either, a place, a menu, a figure, a
-switch, words."""
+Kind = Literal[
+    "picture",
+    "mask",
+    "latent",
+    "pictures",
+    "masks",
+    "latents",
+    "point",
+    "choice",
+    "number",
+    "integer",
+    "flag",
+    "text",
+]
+"""What a surface asks a person for: a file, a region, a photo or the latent file that was made of one, any
+number of these, a place, a menu, a figure, a switch, words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +60,11 @@ class Option:
     help: str
 
     @property
+    def placed(self) -> bool:
+        """Whether it is a file that the edit needs, and so is known by its place."""
+        return self.required and self.kind in ("picture", "latent")
+
+    @property
     def flag(self) -> str:
         """The option on the command line: ``--source-weight``."""
         return "--" + self.name.replace("_", "-")
@@ -61,11 +79,15 @@ class Edit:
         task: the slice it lives in, a folder of ``retouch.tasks``.
         summary: the first line of the verb's docstring; repeated here so that a menu of all
             edits can be shown without importing any of them.
+        companions: how the names end of files that it writes beside its picture.
+        moving: whether its picture has an animation.
     """
 
     name: str
     task: str
     summary: str
+    companions: tuple[str, ...] = ()
+    moving: bool = False
 
     @property
     def home(self) -> str:
@@ -160,6 +182,7 @@ def architectures() -> tuple[Architecture, ...]:
     from retouch import features
     from retouch.metrics import SEGMENTER
     from retouch.tasks.inpaint import upstream as inpaint
+    from retouch.tasks.invert import upstream as invert
     from retouch.tasks.restore import upstream as restore
     from retouch.tasks.stylize import upstream as stylize
     from retouch.tasks.translate import upstream as translate
@@ -169,6 +192,7 @@ def architectures() -> tuple[Architecture, ...]:
         *inpaint.ARCHITECTURES,
         *restore.ARCHITECTURES,
         *stylize.ARCHITECTURES,
+        *invert.ARCHITECTURES,
         *features.ARCHITECTURES,
         SEGMENTER,
     )
@@ -182,11 +206,19 @@ def layouts() -> tuple[Layout, ...]:
     """
     from retouch import features
     from retouch.tasks.inpaint import upstream as inpaint
+    from retouch.tasks.invert import upstream as invert
     from retouch.tasks.restore import upstream as restore
     from retouch.tasks.stylize import upstream as stylize
     from retouch.tasks.translate import upstream as translate
 
-    return (*translate.LAYOUTS, *inpaint.LAYOUTS, *restore.LAYOUTS, *stylize.LAYOUTS, *features.LAYOUTS)
+    return (
+        *translate.LAYOUTS,
+        *inpaint.LAYOUTS,
+        *restore.LAYOUTS,
+        *stylize.LAYOUTS,
+        *invert.LAYOUTS,
+        *features.LAYOUTS,
+    )
 
 
 def recipes() -> tuple[type[Recipe], ...]:
@@ -196,11 +228,12 @@ def recipes() -> tuple[type[Recipe], ...]:
         The recipes of all tasks.
     """
     from retouch.tasks.inpaint import recipe as inpaint
+    from retouch.tasks.invert import recipe as invert
     from retouch.tasks.restore import recipe as restore
     from retouch.tasks.stylize import recipe as stylize
     from retouch.tasks.translate import recipe as translate
 
-    return (*translate.RECIPES, *inpaint.RECIPES, *restore.RECIPES, *stylize.RECIPES)
+    return (*translate.RECIPES, *inpaint.RECIPES, *restore.RECIPES, *stylize.RECIPES, *invert.RECIPES)
 
 
 def arguments_in(docstring: str) -> dict[str, str]:
@@ -226,7 +259,8 @@ def arguments_in(docstring: str) -> dict[str, str]:
 
 
 _NAMED = {
-    name: type(name, (), {}) for name in ("PictureLike", "MaskLike", "Point", "Picture", "ProgressCallback")
+    name: type(name, (), {})
+    for name in ("PictureLike", "MaskLike", "LatentLike", "Point", "Picture", "ProgressCallback")
 }
 """What these names mean in a signature while it is read. An option's kind is the *name* that the
 verb's author wrote: a mask, too, may be a path or an array, so the types alone do not tell them apart."""
@@ -234,8 +268,10 @@ verb's author wrote: a mask, too, may be a path or an array, so the types alone 
 _KINDS: dict[frozenset[object], Kind] = {
     frozenset({_NAMED["PictureLike"]}): "picture",
     frozenset({_NAMED["MaskLike"]}): "mask",
+    frozenset({_NAMED["LatentLike"]}): "latent",
     frozenset({types.GenericAlias(tuple, (_NAMED["PictureLike"], ...))}): "pictures",
     frozenset({types.GenericAlias(tuple, (_NAMED["MaskLike"], ...))}): "masks",
+    frozenset({types.GenericAlias(tuple, (_NAMED["LatentLike"], ...))}): "latents",
     frozenset({_NAMED["Point"]}): "point",
     frozenset({bool}): "flag",
     frozenset({int}): "integer",
@@ -269,7 +305,7 @@ def _kind(where: str, annotation: object) -> tuple[Kind, tuple[str, ...]]:
         return _KINDS[rest], ()
     raise TypeError(
         f"{where} is annotated {annotation!r}, which no surface has a control for; use PictureLike, "
-        "MaskLike, tuple[PictureLike, ...], tuple[MaskLike, ...], Point, Literal[...], "
+        "MaskLike, LatentLike, a tuple of any number of one of these, Point, Literal[...], "
         "Literal[...] | float, bool, int, float or str, each with | None where it may be left out, or add a "
         "kind to retouch.catalog"
     )

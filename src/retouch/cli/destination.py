@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -49,8 +50,17 @@ class Destination:
     ] = None
     film: Annotated[Path | None, Parameter(show_default=False)] = None
 
-    def save(self, picture: Picture) -> None:
-        """Write a picture; the file appears complete or not at all."""
+    def save(self, picture: Picture) -> tuple[Path, ...]:
+        """Write a picture and what belongs beside it; a file appears complete or not at all.
+
+        Args:
+            picture: what was made; moving if it has an animation and the output can move.
+
+        Returns:
+            The files beside it.
+        """
+        from retouch.image.beside import companion_paths
+
         picture.save(
             self.output,
             overwrite=self.overwrite,
@@ -58,10 +68,14 @@ class Destination:
             lossless=self.lossless,
             bit_depth=self.bit_depth,
             background=self.matte,
+            companions=True,
         )
+        return companion_paths(self.output, picture.companions)
 
 
-def check_destination(output: Path, *, overwrite: bool) -> None:
+def check_destination(
+    output: Path, *, overwrite: bool, companions: Iterable[str] = (), moving: bool = False
+) -> None:
     """Refuse a place where a picture could not be saved, before any time is spent on the picture.
 
     Saving checks again: the file may appear, or the disk fill, while the edit runs.
@@ -69,16 +83,20 @@ def check_destination(output: Path, *, overwrite: bool) -> None:
     Args:
         output: the file to be written.
         overwrite: a file that is there may be replaced.
+        companions: how the names end of files that are written beside it.
+        moving: the picture has an animation, which more formats hold.
 
     Raises:
-        OutputExists: The file is there and must not be replaced.
+        OutputExists: A file is there and must not be replaced.
         UnwritablePicture: The folder is missing or takes no files, the place holds something that
             is not a file, or the ending names no picture format.
     """
+    from retouch.image.beside import companion_paths
     from retouch.image.write import check_target, format_for
 
-    format_for(output)
-    check_target(output, overwrite=overwrite)
+    format_for(output, moving=moving)
+    for path in (output, *companion_paths(output, companions)):
+        check_target(path, overwrite=overwrite)
     check_folder(output.parent)
 
 

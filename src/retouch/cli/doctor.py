@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from retouch.image import Picture
+
 LOSSY = 0.08
 """The largest mean error, of the full range, that a lossy format may make of a smooth picture."""
 
@@ -208,6 +210,7 @@ def _small_edit(edit: catalog.Edit) -> str:
     sample: dict[str, Callable[[catalog.Option], object]] = {
         "picture": lambda _: Picture.of(_gradient("uint8")),
         "mask": lambda _: Box(6, 6, 18, 16),
+        "latent": lambda _: _latent(),
         "choice": lambda option: option.choices[0],
         "number": lambda _: 0.5,
         "integer": lambda _: 1,
@@ -220,6 +223,12 @@ def _small_edit(edit: catalog.Edit) -> str:
     edited = edit.load()(**{option.name: sample[option.kind](option) for option in needed})
     edited.to_pil()
     return f"{time.perf_counter() - started:.2f} s"
+
+
+def _latent() -> bytes:
+    """Draw a latent with the generator that comes with retouch, as looking for a photo takes its time."""
+    made: Picture = catalog.edit_named("sample").load()(count=1)
+    return next(iter(made.companions.values()))
 
 
 def _gradient(kind: Samples) -> NDArray[np.generic]:

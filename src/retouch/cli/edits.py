@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,7 +45,7 @@ def command(edit: catalog.Edit) -> Callable[..., Result]:
         A function whose signature is what the parser reads, and which does the edit.
     """
     options = edit.options()
-    count = sum(option.kind == "picture" and option.required for option in options)
+    count = sum(option.placed for option in options)
 
     def perform(*placed: Any, destination: Destination, printing: Printing, **values: Any) -> Result:
         pictures = placed[:count]
@@ -86,12 +86,15 @@ def _perform(
     destination: Destination,
     printing: Printing,
 ) -> Result:
-    from retouch.image import Picture
-
     _check_there(paths)
     folder = _folder_in(edit, paths)
     if folder is None:
-        check_destination(destination.output, overwrite=destination.overwrite)
+        check_destination(
+            destination.output,
+            overwrite=destination.overwrite,
+            companions=edit.companions,
+            moving=edit.moving,
+        )
     else:
         filming.check_no_film(destination, folder)
     film = filming.begun(destination)
@@ -99,22 +102,33 @@ def _perform(
     for option in options:
         if option.kind == "mask" and option.name == "mask":
             values["mask"] = region(values, required=option.required)
+    kinds = [option.kind for option in options if option.placed]
     if folder is not None:
         verb = edit.load()
-        others = [Picture.of(path) for path in paths[1:]]
+        others = [_opened(path, kind) for path, kind in zip(paths[1:], kinds[1:], strict=True)]
 
         def edit_file(path: Path, progress: ProgressCallback) -> Picture:
-            made: Picture = verb(Picture.of(path), *others, **values, progress=progress)
+            made: Picture = verb(_opened(path, kinds[0]), *others, **values, progress=progress)
             return made
 
         with Watch(edit.name, bar=not printing.quiet) as watch:
-            return folders.perform(folder, destination, edit_file, watch, printing)
-    pictures = [Picture.of(path) for path in paths]
+            latents = kinds[0] == "latent"
+            return folders.perform(
+                folder, destination, edit_file, watch, printing, companions=edit.companions, latents=latents
+            )
+    placed = [_opened(path, kind) for path, kind in zip(paths, kinds, strict=True)]
     with Watch(edit.name, bar=not printing.quiet) as watch:
-        edited = edit.load()(*pictures, **values, progress=film.beside(watch))
-    destination.save(edited)
+        edited = edit.load()(*placed, **values, progress=film.beside(watch))
+    companions = destination.save(edited)
     filmed = film.save(edit.name, edited, destination.output)
-    return _result(edited, destination, time.perf_counter() - started, filmed)
+    return _result(edited, destination, time.perf_counter() - started, filmed, companions)
+
+
+def _opened(path: Path, kind: str) -> Picture | Path:
+    """What the verb is given: a picture, or a file that it opens itself."""
+    from retouch.image import Picture
+
+    return Picture.of(path) if kind == "picture" else path
 
 
 def _check_there(paths: tuple[Path, ...]) -> None:
@@ -138,23 +152,41 @@ def _folder_in(edit: catalog.Edit, paths: tuple[Path, ...]) -> Path | None:
 
 
 def _result(
-    edited: Picture, destination: Destination, seconds: float, filmed: Mapping[str, object]
+    edited: Picture,
+    destination: Destination,
+    seconds: float,
+    filmed: Mapping[str, object],
+    companions: Sequence[Path],
 ) -> Result:
     report, output = dict(edited.report), destination.output
+    height, width = _written_size(edited, output)
     facts = {
         "output": str(output.absolute()),
-        "width": edited.width,
-        "height": edited.height,
+        "width": width,
+        "height": height,
         "seconds": round(seconds, 4),
         **report,
         **filmed,
     }
-    notes = [f"{edited.width}×{edited.height} pixels", f"{seconds:.2f} s"]
+    if companions:
+        facts["companions"] = [str(path.absolute()) for path in companions]
+    notes = [f"{width}×{height} pixels", f"{seconds:.2f} s"]
     if "noise" in report:
         notes.append(f"noise {report['noise']:.1f}")
     if "residual" in report:
         notes.append(f"residual {report['residual']:.1e}")
-    text = f"{one_line(str(output))} ({', '.join(notes)})"
+    text = "\n".join(
+        [f"{one_line(str(output))} ({', '.join(notes)})", *(one_line(str(path)) for path in companions)]
+    )
     if filmed:
         text += f"\n{one_line(str(destination.film))} ({filmed['frames']} frames)"
     return Result(facts, f"{text}\nnote: {report['note']}" if "note" in report else text)
+
+
+def _written_size(edited: Picture, output: Path) -> tuple[int, int]:
+    """Height and width of what was written: of a frame, where the picture moves."""
+    from retouch.image.write import motion_for
+
+    if edited.animation is not None and motion_for(output):
+        return edited.animation.size
+    return edited.size

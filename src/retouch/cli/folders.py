@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,9 @@ from retouch.progress import Progress, ProgressCallback
 
 if TYPE_CHECKING:
     from retouch.image import Picture
+
+LATENT = ".latent.safetensors"
+"""How the names of latent files end."""
 
 FAILED = 1
 """The exit code when some pictures could not be edited."""
@@ -33,14 +36,24 @@ class Plan:
         pictures: the files to be edited, relative to the folder, in the order of their names.
         others: files that are no pictures, likewise.
         there: pictures whose output is there already and must not be replaced, likewise.
+        latents: picture → the latent file that is edited in its place, likewise; the picture itself need not
+            be there.
     """
 
     pictures: tuple[Path, ...]
     others: tuple[Path, ...]
     there: tuple[Path, ...]
+    latents: Mapping[Path, Path] = field(default_factory=dict)
 
 
-def plan(source: Path, output: Path, *, overwrite: bool) -> Plan:
+def plan(
+    source: Path,
+    output: Path,
+    *,
+    overwrite: bool,
+    companions: Sequence[str] = (),
+    latents: bool = False,
+) -> Plan:
     """Find out what is to be done, before any of it.
 
     Args:
@@ -48,14 +61,18 @@ def plan(source: Path, output: Path, *, overwrite: bool) -> Plan:
             what is hidden.
         output: the folder of results; it need not be there.
         overwrite: results that are there may be replaced.
+        companions: how the names end of files that are written beside each result.
+        latents: take latent files, too. One beside the picture that it was made of is taken in its place.
 
     Returns:
         The files.
 
     Raises:
         UnwritablePicture: the output is a file or takes no files, or its own folder is missing.
-        InputError: there is no picture in the folder, or the output is the folder itself.
+        InputError: there is no picture in the folder, the output is the folder itself, or two pictures would
+            share a file beside them.
     """
+    from retouch.image.beside import companion_paths
     from retouch.image.write import SUFFIXES
 
     here = _output_folder(source, output)
@@ -73,15 +90,25 @@ def plan(source: Path, output: Path, *, overwrite: bool) -> Plan:
         for name in sorted(name for name in files if not name.startswith(".")):
             chosen = pictures if Path(name).suffix.lower() in SUFFIXES else others
             chosen.append((inside / name).relative_to(source))
+    if companions or latents:
+        _check_stems(pictures, companions[0] if companions else LATENT)
+    found = _latents(pictures, others) if latents else {}
+    pictures += [name for name in found if name not in pictures]
+    others = [name for name in others if name not in found.values()]
     if not pictures:
-        raise InputError(
-            f"{source} holds no picture ({len(others)} other files); pictures end in {', '.join(SUFFIXES)}"
-        )
-    there = {name for name in pictures if not overwrite and os.path.lexists(output / name)}
+        kinds = ", ".join([*SUFFIXES, *([LATENT] if latents else [])])
+        raise InputError(f"{source} holds no picture ({len(others)} other files); pictures end in {kinds}")
+    there = {
+        name
+        for name in pictures
+        if not overwrite
+        and any(map(os.path.lexists, (output / name, *companion_paths(output / name, companions))))
+    }
     return Plan(
         tuple(name for name in pictures if name not in there),
         tuple(others),
         tuple(name for name in pictures if name in there),
+        found,
     )
 
 
@@ -91,6 +118,9 @@ def perform(
     edit: Callable[[Path, ProgressCallback], Picture],
     watch: ProgressCallback,
     printing: Printing,
+    *,
+    companions: Sequence[str] = (),
+    latents: bool = False,
 ) -> Result:
     """Edit every picture of a folder; a result appears complete or not at all.
 
@@ -100,6 +130,8 @@ def perform(
         edit: makes a result of a file.
         watch: told how far all of it is.
         printing: how failures are reported.
+        companions: how the names end of files that are written beside each result.
+        latents: edit latent files, too; the result is a picture.
 
     Returns:
         What was done. Its exit code is 1 when pictures could not be read, edited or written; each of them is
@@ -113,13 +145,14 @@ def perform(
         Cancelled: it was stopped; what is written is complete.
     """
     output = destination.output
-    todo = plan(source, output, overwrite=destination.overwrite)
+    todo = plan(source, output, overwrite=destination.overwrite, companions=companions, latents=latents)
     started = time.perf_counter()
     failed: list[dict[str, str]] = []
     done = 0
     for number, name in enumerate(todo.pictures):
         try:
-            made = edit(source / name, _part(watch, number, len(todo.pictures), str(name)))
+            part = _part(watch, number, len(todo.pictures), str(name))
+            made = edit(source / todo.latents.get(name, name), part)
             _make_folder((output / name).parent)
             replace(destination, output=output / name).save(made)
             done += 1
@@ -138,6 +171,23 @@ def perform(
                     flush=True,
                 )
     return _result(output, todo, done, failed, time.perf_counter() - started)
+
+
+def _check_stems(pictures: Sequence[Path], ending: str) -> None:
+    """Refuse pictures that differ in their suffixes alone, as one file beside them cannot be of both."""
+    seen: dict[Path, Path] = {}
+    for name in pictures:
+        other = seen.setdefault(name.with_suffix(""), name)
+        if other != name:
+            raise InputError(f"{other} and {name.name} would share {other.stem}{ending}; rename one of them")
+
+
+def _latents(pictures: Sequence[Path], others: Sequence[Path]) -> dict[Path, Path]:
+    """Find latent files, and the picture that each was made of or, without one, a name for what it shows."""
+    stems = {name.with_suffix(""): name for name in pictures}
+    files = [name for name in others if name.name.lower().endswith(LATENT)]
+    made_of = ((name.with_name(name.name[: -len(LATENT)]), name) for name in files)
+    return {stems.get(stem, stem.with_name(f"{stem.name}.png")): name for stem, name in made_of}
 
 
 def _output_folder(source: Path, output: Path) -> Path:

@@ -34,8 +34,10 @@ CHANGES = {
 _TYPES: dict[Kind, Any] = {
     "picture": Path,
     "mask": Path,
+    "latent": Path,
     "pictures": tuple[Path, ...],
     "masks": tuple[Path, ...],
+    "latents": tuple[Path, ...],
     "point": tuple[int, int],
     "choice": str,
     "number": float,
@@ -61,8 +63,8 @@ def parameters(option: Option) -> list[inspect.Parameter]:
     Returns:
         One parameter, or several for the mask, which can be a file or be drawn.
     """
-    if option.kind == "picture" and option.required:
-        return [_picture(option)]
+    if option.placed:
+        return [_placed(option)]
     if option.kind == "mask" and option.name == "mask":
         return _region(required=option.required)
     annotation, shown = _control(option)
@@ -109,7 +111,7 @@ def region(values: dict[str, Any], *, required: bool) -> Region | None:
     return Region(shape, invert=changes["invert_mask"], grow=changes["grow"], feather=changes["feather"])
 
 
-def _picture(option: Option) -> inspect.Parameter:
+def _placed(option: Option) -> inspect.Parameter:
     shown = Parameter(name=option.name.upper(), help=option.help)
     return inspect.Parameter(
         option.name, inspect.Parameter.POSITIONAL_ONLY, annotation=Annotated[Path, shown]
@@ -146,7 +148,7 @@ def _control(option: Option) -> tuple[Any, Parameter]:
     """Choose the parser's type of an option, and how its value is read."""
     common = Parameter(
         name=option.flag,
-        help=f"{option.help} {_AGAIN}" if option.kind in ("pictures", "masks") else option.help,
+        help=f"{option.help} {_AGAIN}" if option.kind in ("pictures", "masks", "latents") else option.help,
         group=OPTION_GROUP,
         negative=f"--no-{option.flag[2:]}" if option.default is True else "",
         show_default=_as_typed if option.default not in (None, False, "", ()) else False,

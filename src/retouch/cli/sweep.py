@@ -171,7 +171,7 @@ def _plan(
 
     found = [varied(edit, own, text) for text in sweeping.vary]
     names = [one.parameter for one in found]
-    pictures = [option.name for option in edit.options() if option.kind == "picture" and option.required]
+    pictures = [option.name for option in edit.options() if option.placed]
     free = [name for name in pictures if name not in names]
     masked = any(option.kind == "mask" and option.name == "mask" for option in edit.options())
     if masked and len(placed) == len(free) + 1 and values["mask"] is None:

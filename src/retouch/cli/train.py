@@ -141,6 +141,9 @@ class Plan:
         if self.out is None:
             raise InputError("--out is missing; name the folder of the run, or add --dry-run to see the plan")
         speaks = _rank() == 0 and not (printing.quiet or printing.json)
+        if speaks and self.changes is None:
+            for name, reason in self.recipe.fitted(self.data)[1].items():
+                print(f"chosen: {name} {one_line(reason)}", file=sys.stderr, flush=True)
         with Watch(self.recipe.name, bar=speaks) as watch:
             progress: ProgressCallback = watch
             if speaks and not sys.stderr.isatty():
@@ -159,28 +162,30 @@ class Plan:
         from retouch.training import flat
         from retouch.training.files import nested
 
-        pictures = self.recipe.data(self.data)
+        recipe, reasons = (self.recipe, {}) if self.changes is not None else self.recipe.fitted(self.data)
+        pictures = recipe.data(self.data)
         with torch.random.fork_rng(devices=[]):
             counts = {
                 name: sum(weight.numel() for weight in network.parameters())
-                for name, network in self.recipe.networks().items()
+                for name, network in recipe.networks().items()
             }
-        engine = self.recipe.engine
+        engine = recipe.engine
         step = engine.batch * engine.accumulate * int(os.environ.get("WORLD_SIZE", "1"))
-        images = engine.images or self.recipe.length(len(pictures.train))
+        images = engine.images or recipe.length(len(pictures.train))
         steps = -(-images // step)
         held = len(pictures.validation) if pictures.validation is not None else 0
-        options = flat(self.recipe)
+        options = flat(recipe)
         remarks = [
             f"{len(pictures.train):,} training and {held:,} validation pictures",
             *(f"{name}: {count:,} parameters" for name, count in counts.items()),
             f"{images:,} images in {steps:,} steps of {step}, "
             f"{images / max(1, len(pictures.train)):,.3g} times through the training pictures",
+            *(f"chosen: {name} {reason}" for name, reason in reasons.items()),
         ]
-        record = {"recipe": self.recipe.name, "data": self.data, "options": nested(options)}
+        record = {"recipe": recipe.name, "data": self.data, "options": nested(options)}
         text = yaml.safe_dump(record, sort_keys=False, allow_unicode=True).rstrip()
         facts = {
-            "recipe": self.recipe.name,
+            "recipe": recipe.name,
             "data": self.data,
             "options": options,
             "parameters": counts,
@@ -189,6 +194,7 @@ class Plan:
             "images": images,
             "step": step,
             "steps": steps,
+            "chosen": reasons,
         }
         return Result(facts, "\n".join([*(f"# {one_line(line)}" for line in remarks), text]))
 

@@ -84,7 +84,7 @@ def _read(item: inspect.Parameter, kind: str, word: str) -> object:
         if word.lower() not in _SWITCH:
             raise InputError(f"--vary {flag[2:]}: {word!r:.40} is not a switch; write yes or no")
         return _SWITCH[word.lower()]
-    several = kind in ("pictures", "masks")
+    several = kind in ("pictures", "masks", "latents")
     words = [part.strip() for part in word.split(",")] if several else [word]
     try:
         return _parsed(item, [f"{flag}={one}" for one in words])

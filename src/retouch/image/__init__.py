@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+from retouch.image.animation import Animation
 from retouch.image.facts import BitDepth, FileFacts, Mode
 from retouch.image.film import Film
 from retouch.image.mask import Mask, MaskLike
@@ -14,6 +15,7 @@ from retouch.image.picture import Picture, PictureLike
 from retouch.image.shapes import Box, Point, Polygon, Region
 
 __all__ = [
+    "Animation",
     "BitDepth",
     "Box",
     "FileFacts",

@@ -15,10 +15,8 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
-import numpy as np
-from numpy.typing import NDArray
-
 from retouch.errors import InputError, UnknownName, UnwritablePicture
+from retouch.image.animation import on_white
 from retouch.image.picture import Picture, PictureLike
 
 if TYPE_CHECKING:
@@ -191,12 +189,9 @@ def _frame(picture: Picture, side: int) -> Frame:
     """The picture as 8-bit RGB on white, at most so large."""
     from retouch.image.moving import resized
 
-    pixels: NDArray[np.uint8] = picture.numpy("uint8")
-    if pixels.shape[2] == 4:
-        opacity = pixels[..., 3:].astype(np.float32) / 255
-        pixels = np.rint(pixels[..., :3] * opacity + 255 * (1 - opacity)).astype(np.uint8)
+    pixels = on_white(picture)
     height, width = pixels.shape[:2]
     scale = side / max(height, width)
     if scale >= 1:
-        return np.ascontiguousarray(pixels)
+        return pixels
     return resized(pixels, (max(round(height * scale), 1), max(round(width * scale), 1)))

@@ -63,7 +63,15 @@ def resized(pixels: Frame, size: tuple[int, int]) -> Frame:
     return np.asarray(made, np.uint8)
 
 
-def encoded(frames: Sequence[Frame], kind: str, *, seconds: float, hold: float, quality: int | None) -> bytes:
+def encoded(
+    frames: Sequence[Frame],
+    kind: str,
+    *,
+    seconds: float,
+    hold: float,
+    quality: int | None,
+    lossless: bool = False,
+) -> bytes:
     """Make the bytes of a film.
 
     Args:
@@ -72,6 +80,7 @@ def encoded(frames: Sequence[Frame], kind: str, *, seconds: float, hold: float, 
         seconds: how long the frames take together, without the last.
         hold: how long the last one stays.
         quality: for WebP and AVIF.
+        lossless: for WebP.
 
     Raises:
         UnwritablePicture: the format cannot be written here.
@@ -83,7 +92,7 @@ def encoded(frames: Sequence[Frame], kind: str, *, seconds: float, hold: float, 
     images = with_one_palette(frames) if kind == "GIF" else [Image.fromarray(frame) for frame in frames]
     options: dict[str, dict[str, Any]] = {
         "GIF": {"loop": 0, "disposal": 1, "optimize": False},
-        "WEBP": {"loop": 0, "quality": quality or WEBP_QUALITY, "method": 4},
+        "WEBP": {"loop": 0, "quality": quality or WEBP_QUALITY, "method": 4, "lossless": lossless},
         "AVIF": {"quality": quality or AVIF_QUALITY, "speed": 8},
         "PNG": {"loop": 0},
     }

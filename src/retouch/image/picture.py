@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import torch
     from PIL import Image
 
+    from retouch.image.animation import Animation
+
 MAX_PIXELS = 200_000_000
 """Pixels of the largest picture that is opened unless ``max_pixels`` says otherwise."""
 
@@ -30,7 +32,11 @@ MAX_BYTES = 1 << 30
 Report = Mapping[str, float | int | str]
 """What an edit measured, by name."""
 
+Companions = Mapping[str, bytes]
+"""Files that belong beside a picture: how a name ends, such as ``.latent.safetensors``, and the bytes."""
+
 _NOTHING: Report = MappingProxyType({})
+_NO_FILES: Companions = MappingProxyType({})
 
 
 class Picture:
@@ -50,7 +56,16 @@ class Picture:
     ((2, 3), 1.0)
     """
 
-    __slots__ = ("_alpha", "_file", "_patches", "_pixels", "_report", "_samples")
+    __slots__ = (
+        "_alpha",
+        "_animation",
+        "_companions",
+        "_file",
+        "_patches",
+        "_pixels",
+        "_report",
+        "_samples",
+    )
 
     def __init__(
         self,
@@ -60,12 +75,16 @@ class Picture:
         patches: tuple[tuple[Box, Floats], ...] = (),
         alpha: Floats | None = None,
         report: Report = _NOTHING,
+        companions: Companions = _NO_FILES,
+        animation: Animation | None = None,
     ) -> None:
         self._samples = _frozen(samples)
         self._file = file
         self._patches = patches
         self._alpha = alpha
         self._report = MappingProxyType(dict(report))
+        self._companions = MappingProxyType(dict(companions))
+        self._animation = animation
         self._pixels: Floats | None = None
 
     @staticmethod
@@ -140,6 +159,16 @@ class Picture:
     def report(self) -> Report:
         """What the last edit measured (residual, cycles, …); empty for a picture just read."""
         return self._report
+
+    @property
+    def companions(self) -> Companions:
+        """Files that belong beside this picture, such as what it was made of; empty for one just read."""
+        return self._companions
+
+    @property
+    def animation(self) -> Animation | None:
+        """The same thing in motion, if there is that: what is written where a format can move."""
+        return self._animation
 
     @property
     def samples(self) -> Samples:
@@ -300,7 +329,33 @@ class Picture:
             patches=self._patches,
             alpha=_frozen(opacity),
             report=self._report,
+            companions=self._companions,
+            animation=self._animation,
         )
+
+    def with_companions(self, companions: Companions) -> Picture:
+        """Give the same picture with other files beside it.
+
+        Args:
+            companions: how a file's name ends, after the picture's own without its suffix, and its bytes:
+                with ``.latent.safetensors``, ``out.png`` gets an ``out.latent.safetensors``.
+
+        Raises:
+            InputError: an ending has no letters after a dot, or leads to another folder, or its content is
+                not bytes.
+        """
+        from retouch.image import beside
+
+        beside.check_companions(companions)
+        return self._with(companions, self._animation)
+
+    def with_animation(self, animation: Animation | None) -> Picture:
+        """Give the same picture with another animation, or none.
+
+        Args:
+            animation: what is written where a format can move; the picture is its still.
+        """
+        return self._with(self._companions, animation)
 
     def converted(
         self,
@@ -325,7 +380,8 @@ class Picture:
         """
         from retouch.image import convert
 
-        return convert.converted(self, mode=mode, bit_depth=bit_depth, srgb=srgb, background=background)
+        made = convert.converted(self, mode=mode, bit_depth=bit_depth, srgb=srgb, background=background)
+        return made if made is self else made._with(self._companions, self._animation)
 
     def save(
         self,
@@ -337,30 +393,33 @@ class Picture:
         lossless: bool | None = None,
         bit_depth: BitDepth | None = None,
         background: tuple[float, float, float] | None = None,
+        companions: bool = False,
     ) -> Path:
         """Write the picture; the file appears complete or not at all.
 
         The suffix chooses the format. The file gets the picture's mode, bit depth, alpha,
         profile, EXIF and resolution as far as its format holds them: 16 bits become 8 in JPEG,
         WebP, AVIF and BMP; floats become 16 bits in PNG; a palette is used again when 256
-        colours are enough, and black-and-white when there is nothing else.
+        colours are enough, and black-and-white when there is nothing else. A picture with an animation is
+        written moving as ``.gif``, ``.webp``, ``.apng``, ``.avif`` or ``.mp4``, and still as anything else.
 
         Args:
             path: where to; the folder must exist.
             overwrite: replace a file that is there.
             format: ``"PNG"``, ``"JPEG"``, ``"WEBP"``, ``"AVIF"``, ``"TIFF"`` or ``"BMP"``, when the
-                suffix must not decide.
+                suffix must not decide; with an animation ``"GIF"``, ``"APNG"`` and ``"MP4"``, too.
             quality: 1 … 100 for JPEG (95 when None), lossy WebP (90) and AVIF (90).
             lossless: for WebP: exact, or smaller. None: exact unless the picture came from a
                 lossy file (JPEG, AVIF, lossy WebP).
             bit_depth: 8, 16 or 32 (floating point) instead of the picture's own.
             background: RGB in [0, 1] to lay under transparent pixels; the file has no alpha then.
+            companions: write the files that belong beside the picture, too: all of them or none.
 
         Returns:
             The path.
 
         Raises:
-            OutputExists: the file is there and overwrite is False.
+            OutputExists: a file is there and overwrite is False.
             UnwritablePicture: the folder is missing, the suffix is unknown, or the format cannot
                 hold the picture.
         """
@@ -375,6 +434,7 @@ class Picture:
             lossless=lossless,
             bit_depth=bit_depth,
             background=background,
+            companions=companions,
         )
 
     def to_pil(self) -> Image.Image:
@@ -409,6 +469,19 @@ class Picture:
     def __repr__(self) -> str:
         kind = self._file.format or "in memory"
         return f"Picture({self.height}×{self.width}, {self._file.mode} {self._file.bit_depth} bit, {kind})"
+
+    def _with(self, companions: Companions, animation: Animation | None) -> Picture:
+        made = Picture(
+            self._samples,
+            self._file,
+            patches=self._patches,
+            alpha=self._alpha,
+            report=self._report,
+            companions=companions,
+            animation=animation,
+        )
+        made._pixels = self._pixels
+        return made
 
     def _check_box(self, box: Box) -> None:
         if not self.box.contains(box):

@@ -7,6 +7,7 @@ import io
 import os
 import secrets
 import stat
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import numpy as np
 
 from retouch.errors import InputError, OutputExists, UnknownName, UnwritablePicture
 from retouch.image import convert, native, png16
+from retouch.image.beside import companion_path, companion_paths
 from retouch.image.colour import SRGB, Gray, colour_of
 from retouch.image.facts import BitDepth, Mode
 from retouch.image.native import Samples
@@ -34,6 +36,9 @@ SUFFIXES = {
     ".bmp": "BMP",
 }
 """Which format a file name means."""
+
+MOVING = {".gif": "GIF", ".webp": "WEBP", ".apng": "PNG", ".avif": "AVIF", ".mp4": "MP4"}
+"""Which format a file name means for a picture with an animation; any other one gets the still."""
 
 JPEG_QUALITY, WEBP_QUALITY, AVIF_QUALITY = 95, 90, 90
 
@@ -68,25 +73,59 @@ def write(
     lossless: bool | None,
     bit_depth: BitDepth | None,
     background: tuple[float, float, float] | None,
+    companions: bool,
 ) -> Path:
     """Write a picture; see :meth:`retouch.image.Picture.save`."""
-    kind = format_for(path, format)
+    moving = picture.animation is not None
+    motion = motion_for(path, format) if moving else None
+    kind = motion or format_for(path, format, moving=moving)
     if quality is not None and not (isinstance(quality, int) and 1 <= quality <= 100):
         raise InputError(f"quality must be a whole number from 1 (small) to 100 (best), got {quality!r}")
-    check_target(path, overwrite=overwrite)
-    data = encoded(
-        picture, kind, quality=quality, lossless=lossless, bit_depth=bit_depth, background=background
-    )
-    put(path, data, overwrite=overwrite)
+    endings = picture.companions if companions else {}
+    for each in (path, *companion_paths(path, endings)):
+        check_target(each, overwrite=overwrite)
+    if motion is not None and picture.animation is not None:
+        if bit_depth not in (None, 8):
+            raise UnwritablePicture(
+                f"an animation has 8 bits per sample, and {bit_depth} were asked for; write a still as .png"
+            )
+        data = picture.animation.encoded(motion, quality=quality, lossless=bool(lossless))
+    else:
+        data = encoded(
+            picture, kind, quality=quality, lossless=lossless, bit_depth=bit_depth, background=background
+        )
+    # The picture last: whoever waits for it finds the others there.
+    files = {companion_path(path, ending): content for ending, content in endings.items()}
+    put_all({**files, path: data}, overwrite=overwrite)
     return path
 
 
-def format_for(path: Path, format: str | None = None) -> str:  # noqa: A002 - the name that Pillow users know
+def motion_for(path: Path, format: str | None = None) -> str | None:  # noqa: A002 - as of write
+    """Name the format in which a path would hold an animation.
+
+    Args:
+        path: the output.
+        format: what the caller asked for, or None to let the suffix decide.
+
+    Returns:
+        The format; None where the picture is written still.
+    """
+    suffix = path.suffix.lower() if format is None else f".{format.lower()}"
+    return MOVING.get(suffix)
+
+
+def format_for(
+    path: Path,
+    format: str | None = None,  # noqa: A002 - the name that Pillow users know
+    *,
+    moving: bool = False,
+) -> str:
     """Name the format in which a path would be written.
 
     Args:
         path: the output.
         format: what the caller asked for, or None to let the suffix decide.
+        moving: whether the picture has an animation, which more formats hold.
 
     Raises:
         UnwritablePicture: the suffix is unknown.
@@ -94,13 +133,14 @@ def format_for(path: Path, format: str | None = None) -> str:  # noqa: A002 - th
     """
     if format is not None:
         kind = {"JPG": "JPEG", "TIF": "TIFF"}.get(format.upper(), format.upper())
-        if kind not in _FORMATS:
+        if kind not in _FORMATS and not (moving and motion_for(path, format)):
             raise UnknownName("format", format, _FORMATS)
         return kind
-    kind = SUFFIXES.get(path.suffix.lower(), "")
+    known = SUFFIXES | (MOVING if moving else {})
+    kind = known.get(path.suffix.lower(), "")
     if not kind:
         got = f"ends in {path.suffix!r}" if path.suffix else "has no suffix"
-        raise UnwritablePicture(f"{path} {got}; name the format by one of {', '.join(SUFFIXES)}")
+        raise UnwritablePicture(f"{path} {got}; name the format by one of {', '.join(known)}")
     return kind
 
 
@@ -146,28 +186,49 @@ def put(path: Path, data: bytes, *, overwrite: bool) -> None:
         OutputExists: it is there and may not be replaced.
         UnwritablePicture: the disk refuses.
     """
-    draft: Path | None = None
+    put_all({path: data}, overwrite=overwrite)
+
+
+def put_all(files: Mapping[Path, bytes], *, overwrite: bool) -> None:
+    """Let files appear that belong together, each with all its bytes.
+
+    All of them are on the disk before the first gets its name. If one then finds its name taken, those
+    before it are taken away again.
+
+    Args:
+        files: output → bytes, in the order in which they appear; a link is followed.
+        overwrite: replace files that are there. When False, files that appear meanwhile are safe, too.
+
+    Raises:
+        OutputExists: one is there and may not be replaced.
+        UnwritablePicture: the disk refuses.
+    """
+    drafts: list[tuple[Path, Path, Path]] = []
+    published: list[Path] = []
+    path = next(iter(files), Path())
     try:
-        final = Path(os.path.realpath(path))
-        draft = final.with_name(f".retouch-{secrets.token_hex(8)}.tmp")
-        # 0o666 is cut by the user's umask, as for any file.
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-        with os.fdopen(descriptor, "wb") as file:
+        for path, data in files.items():
+            final = Path(os.path.realpath(path))
+            draft = final.with_name(f".retouch-{secrets.token_hex(8)}.tmp")
+            drafts.append((path, draft, final))
+            _write_draft(draft, data, final if overwrite else None)
+        for path, draft, final in drafts:
             if overwrite:
-                _keep_permissions(final, draft)
-            file.write(data)
-        if overwrite:
-            draft.replace(final)
-        else:
-            _publish(draft, final, path)
+                draft.replace(final)
+            else:
+                _publish(draft, final, path)
+                published.append(final)
+        published.clear()
     except UnwritablePicture:
         raise
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UnwritablePicture(f"{path!s:.200} cannot be written ({reason}); choose another path") from None
     finally:
-        if draft is not None:
+        for _, draft, _ in drafts:
             draft.unlink(missing_ok=True)
+        for final in published:
+            final.unlink(missing_ok=True)
 
 
 def encoded(
@@ -303,6 +364,15 @@ def _by_pillow(picture: Picture, kind: str, quality: int | None, lossless: bool)
             f"the picture cannot be written as {kind} ({reason}); write PNG or TIFF"
         ) from error
     return file_bytes.getvalue()
+
+
+def _write_draft(draft: Path, data: bytes, replaced: Path | None) -> None:
+    # 0o666 is cut by the user's umask, as for any file.
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+    with os.fdopen(descriptor, "wb") as file:
+        if replaced is not None:
+            _keep_permissions(replaced, draft)
+        file.write(data)
 
 
 def _publish(draft: Path, final: Path, path: Path) -> None:

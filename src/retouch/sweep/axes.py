@@ -12,10 +12,10 @@ from retouch.catalog import Edit, Option
 from retouch.errors import InputError, UnknownName
 from retouch.sweep.values import encoded, shown
 
-FILES = ("picture", "mask", "pictures", "masks")
-"""Kinds of options whose values are files of pictures."""
+FILES = ("picture", "mask", "latent", "pictures", "masks", "latents")
+"""Kinds of options whose values are files."""
 
-_SEVERAL = ("pictures", "masks")
+_SEVERAL = ("pictures", "masks", "latents")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Axis:
         option: the edit's option that gets the values.
         values: at least one.
         labels: what each value is called, all different.
-        pictures: the picture file that a value is, or None; shown in headings.
+        pictures: the file that a value is, or None; shown in headings if it is a picture.
     """
 
     name: str

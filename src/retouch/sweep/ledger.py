@@ -12,6 +12,9 @@ from typing import Any
 from retouch.errors import OutputExists, UnwritablePicture
 from retouch.sweep.values import Plain, sha256_of
 
+MOVING = ".webp"
+"""The suffix of a cell's animation, beside its picture."""
+
 LEDGER = "cells.jsonl"
 """Its file in the sweep's folder: one line of JSON for the edit, then one for each finished cell."""
 
@@ -29,6 +32,7 @@ class Outcome:
         seconds: what the edit took.
         first: whether it was the first of its process, whose time includes loading libraries and networks.
         report: what the edit measured.
+        companions: files in the sweep's folder that belong beside the picture, and the hash of each.
         error: the name of what went wrong; empty when nothing did.
         message: the same in a sentence.
     """
@@ -41,6 +45,7 @@ class Outcome:
     seconds: float = 0.0
     first: bool = False
     report: Mapping[str, Plain] = field(default_factory=dict)
+    companions: Mapping[str, str] = field(default_factory=dict)
     error: str = ""
     message: str = ""
 
@@ -88,13 +93,17 @@ class Ledger:
         found: dict[str, Outcome] = {}
         for line in self._lines()[1:]:
             entry = _entry(line)
-            # The file lies in a folder that anyone may edit: it must not lead out of it.
-            if entry is None or not entry.file.startswith("cells/") or ".." in entry.file:
-                continue
-            path = self._folder / entry.file
-            if path.is_file() and sha256_of(path) == entry.sha256:
+            if entry is not None and self._holds({entry.file: entry.sha256, **entry.companions}):
                 found[entry.key] = entry
         return found
+
+    def _holds(self, files: Mapping[str, str]) -> bool:
+        """Whether all files are there as they were written."""
+        # The record lies in a folder that anyone may edit: it must not lead out of it.
+        if not all(name.startswith("cells/") and ".." not in name for name in files):
+            return False
+        paths = {self._folder / name: sha256 for name, sha256 in files.items()}
+        return all(path.is_file() and sha256_of(path) == sha256 for path, sha256 in paths.items())
 
     def begin(self, *, anew: bool) -> None:
         """Make ready for writing.
@@ -158,4 +167,6 @@ def _entry(line: str) -> Outcome | None:
         return None
     typed = all(isinstance(value, str) for value in (entry.key, entry.file, entry.sha256, entry.error))
     sized = all(isinstance(value, int | float) for value in (entry.width, entry.height, entry.seconds))
-    return entry if typed and sized and isinstance(entry.report, dict) else None
+    if not (typed and sized and isinstance(entry.report, dict) and isinstance(entry.companions, dict)):
+        return None
+    return entry if all(isinstance(sha256, str) for sha256 in entry.companions.values()) else None

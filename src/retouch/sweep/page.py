@@ -16,6 +16,7 @@ from retouch import __version__
 from retouch.image.write import put
 from retouch.sweep.facts import brief, figure
 from retouch.sweep.grid import thumbnail
+from retouch.sweep.ledger import MOVING
 from retouch.sweep.tables import rows
 
 if TYPE_CHECKING:
@@ -120,10 +121,18 @@ def _shot(cell: Cell, outcome: Outcome, swept: Swept) -> str:
     if outcome.error:
         return f'<p class="error"><b>{html.escape(outcome.error)}</b><br>{html.escape(outcome.message)}</p>'
     source = quote(outcome.file)
+    moving = next((name for name in outcome.companions if name.endswith(MOVING)), None)
+    # The size is the still's; of what moves the page finds it out.
+    size = f' width="{outcome.width}" height="{outcome.height}"' if moving is None else ""
+    shown = quote(moving or outcome.file)
+    stem = Path(outcome.file).stem
+    beside = "".join(
+        f' <a href="{quote(name)}">{html.escape(Path(name).name[len(stem) + 1 :])}</a>'
+        for name in sorted(outcome.companions)
+    )
     return (
-        f'<a href="{source}"><img src="{source}" alt="{html.escape(cell.title)}" loading="lazy" '
-        f'width="{outcome.width}" height="{outcome.height}"></a>'
-        f"<p>{html.escape(brief(outcome, swept.outcomes))}</p>"
+        f'<a href="{source}"><img src="{shown}" alt="{html.escape(cell.title)}" loading="lazy"{size}></a>'
+        f"<p>{html.escape(brief(outcome, swept.outcomes))}{beside}</p>"
     )
 
 

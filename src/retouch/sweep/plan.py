@@ -164,7 +164,7 @@ def _fixed(
     edit: Edit, varied: set[str], pictures: Sequence[str | Path], options: Mapping[str, object]
 ) -> dict[str, object]:
     """What all cells are told, checked, pictures first."""
-    needed = [option.name for option in edit.options() if option.kind == "picture" and option.required]
+    needed = [option.name for option in edit.options() if option.placed]
     free = [name for name in needed if name not in varied and name not in options]
     if len(pictures) != len(free):
         wanted = " and ".join(free) if free else "none"

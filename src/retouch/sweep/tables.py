@@ -85,6 +85,7 @@ def facts(swept: Swept) -> dict[str, object]:
                 "values": dict(zip((axis.name for axis in plan.axes), cell.labels, strict=True)),
                 "arguments": dict(cell.arguments),
                 "file": outcome.file or None,
+                "companions": sorted(outcome.companions),
                 "seconds": outcome.seconds,
                 "with_loading": outcome.first,
                 "width": outcome.width,

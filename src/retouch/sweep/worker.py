@@ -18,7 +18,9 @@ from typing import Any
 from retouch.catalog import Edit, edit_named
 from retouch.errors import RetouchError
 from retouch.image import Picture
+from retouch.image.beside import companion_paths
 from retouch.progress import Progress
+from retouch.sweep.ledger import MOVING
 from retouch.sweep.values import decoded, finite, sha256_of
 
 _PAUSE = 0.1  # seconds between two events that are passed on
@@ -72,24 +74,28 @@ def done(job: Mapping[str, Any], answer: Answer) -> dict[str, object]:
     made: Picture = verb(*placed, **named, progress=_telling(answer))
     seconds = time.perf_counter() - started
     file = Path(job["file"])
-    made.save(file)
+    beside = list(companion_paths(file, made.companions))
+    if made.animation is not None:
+        beside.append(made.save(file.with_suffix(MOVING)))
+    made.save(file, companions=True)
     return {
         "width": made.width,
         "height": made.height,
         "seconds": round(seconds, 4),
         "report": dict(made.report),
         "sha256": sha256_of(file),
+        "companions": {f"{file.parent.name}/{path.name}": sha256_of(path) for path in beside},
     }
 
 
 def _arguments(edit: Edit, plain: Mapping[str, Any]) -> tuple[list[object], dict[str, object]]:
-    """The pictures that the edit needs, opened, and the rest by name."""
+    """The files that the edit needs, pictures opened, and the rest by name."""
     values = {name: decoded(value) for name, value in plain.items()}
-    placed: list[object] = [
-        Picture.of(values.pop(option.name))  # type: ignore[arg-type]
-        for option in edit.options()
-        if option.kind == "picture" and option.required
-    ]
+    placed: list[object] = []
+    for option in edit.options():
+        if option.placed:
+            value = values.pop(option.name)
+            placed.append(Picture.of(value) if option.kind == "picture" else value)  # type: ignore[arg-type]
     return placed, values
 
 
