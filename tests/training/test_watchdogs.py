@@ -220,3 +220,31 @@ def test_normal_losses_raise_no_alarm(seed: int, noise: float, level: float) -> 
 def test_limits_can_be_set() -> None:
     dogs = Watchdogs(Limits(waiting=0.5))
     assert barks(dogs, [{"waiting": 0.25}] * 50) == []
+
+
+def test_samples_that_are_all_alike_are_reported_once_and_early_ones_are_not() -> None:
+    alike = [{"validation_swd": 300.0, "validation_variety": 0.08}] * 10
+    assert barks(Watchdogs(), alike[:9], every=100) == []
+    (message,) = barks(Watchdogs(), alike, every=500)
+    assert "by 0.08 of what real pictures do: mode collapse" in message
+    assert "more R1" in message
+
+
+def test_a_healthy_gan_is_left_alone() -> None:
+    # As logged by a StyleGAN2 of 64 pixels that learned well: judge and generator stay in touch.
+    lines = [
+        {"judging": judging, "deceiving": deceiving, "sign_real": 0.7, "validation_variety": variety}
+        for judging, deceiving, variety in [(0.34, 5.9, 0.5), (0.17, 7.5, 0.55), (0.6, 2.2, 0.7)] * 30
+    ]
+    assert barks(Watchdogs(), lines, every=800) == []
+
+
+def test_variety_that_recovers_in_between_is_no_collapse() -> None:
+    lines = [{"validation_variety": 0.9 if number % 3 == 0 else 0.05} for number in range(60)]
+    assert barks(Watchdogs(), lines, every=800) == []
+
+
+def test_a_dead_judge_of_a_gan_is_reported() -> None:
+    dead = [{"judging": 0.001, "deceiving": 25.0, "r1": 0.5, "sign_real": 1.0}] * 40
+    (message,) = barks(Watchdogs(), dead, every=800)
+    assert "tells results from real pictures so easily" in message

@@ -14,14 +14,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from retouch.errors import Diverged, TrainingError
+from retouch.errors import Diverged, InputError, TrainingError
 from retouch.progress import Progress, ProgressCallback
 from retouch.training import files, options
 from retouch.training.average import Average
 from retouch.training.checkpoint import read_state, remove_drafts, write_state
 from retouch.training.distributed import Group, group
 from retouch.training.journal import Journal
-from retouch.training.recipe import Batch, Data, Engine, Evaluation, Recipe, named
+from retouch.training.recipe import Batch, Data, Engine, Evaluation, Recipe, Telling, named
 from retouch.training.signals import Stop, listening
 from retouch.training.step import Stepper, finite
 
@@ -71,10 +71,12 @@ def train(
     Raises:
         DataError: There is nothing to learn from.
         TrainingError: The folder holds a run already, or the device is not there.
+        InputError: The recipe leaves something open that it does not choose.
         Diverged: The losses are no longer numbers; the message says what to change.
         Cancelled: The run was stopped, after a checkpoint.
     """
-    record = files.Record(recipe.name, str(data), options.flat(recipe), tuple(command))
+    recipe, reasons = recipe.fitted(str(data))
+    record = files.Record(recipe.name, str(data), options.flat(recipe), tuple(command), reasons)
     return _run(recipe, record, Path(out), resume=False, progress=progress)
 
 
@@ -111,6 +113,10 @@ def _run(
     recipe: Recipe, record: files.Record, out: Path, *, resume: bool, progress: ProgressCallback | None
 ) -> Outcome:
     engine = recipe.engine
+    if not engine.batch:
+        raise InputError(
+            "engine.batch is 0, which leaves it to a recipe that does not choose it; give at least 1"
+        )
     with ExitStack() as stack:
         processes = stack.enter_context(group(engine.device))
         stack.enter_context(_own_mathematics(engine))
@@ -176,7 +182,7 @@ class Loop:
                 for name, network in self.networks.items()
             }
         self.averages = (
-            {name: Average(self.networks[name], engine.average) for name in recipe.products()}
+            {name: Average(self.networks[name], engine.average) for name in recipe.averaged_products()}
             if engine.average
             else {}
         )
@@ -243,6 +249,8 @@ class Loop:
     def _step(self, batches: list[Batch], journal: Journal | None, progress: ProgressCallback | None) -> None:
         self.between_steps = False
         told = self.stepper.step(batches, self.seen, self.total)
+        if isinstance(self.memory, Telling):
+            told |= self.memory.told()
         for name, average in self.averages.items():
             average.follow(self.networks[name], self.per_step, self.seen + self.per_step)
         self.seen += self.per_step

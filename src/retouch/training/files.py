@@ -16,7 +16,7 @@ import platform
 import shlex
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,12 +41,14 @@ class Record:
         data: where the pictures are.
         options: every option under its dotted name.
         command: what the user typed.
+        reasons: option that the recipe chose → its value and why.
     """
 
     recipe: str
     data: str
     options: Mapping[str, Any]
     command: tuple[str, ...] = ()
+    reasons: Mapping[str, str] = field(default_factory=dict)
 
 
 def open_folder(run: Path, record: Record, data: Data, *, resume: bool) -> None:
@@ -76,6 +78,7 @@ def open_folder(run: Path, record: Record, data: Data, *, resume: bool) -> None:
         "data": record.data,
         "command": shlex.join(record.command),
         "options": nested(record.options),
+        **({"chosen": dict(record.reasons)} if record.reasons else {}),
         "environment": environment(),
         "training_pictures": _plain(data.train.describe()),
         "validation_pictures": _plain(data.validation.describe()) if data.validation is not None else None,
@@ -109,6 +112,7 @@ def read_record(run: Path) -> Record:
             str(text["data"]),
             dict(text["options"]),
             tuple(shlex.split(str(text["command"]))),
+            {str(name): str(reason) for name, reason in dict(text.get("chosen") or {}).items()},
         )
     except OSError:
         raise TrainingError(

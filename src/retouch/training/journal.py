@@ -9,6 +9,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from retouch.training.film import write_film
 from retouch.training.logs import CsvLog, Log, Logs, PictureFiles, TensorBoardLog, WandbLog
 from retouch.training.recipe import Engine, Evaluation
 from retouch.training.report import write_report
@@ -33,6 +34,7 @@ class Journal:
         self.watchdogs = Watchdogs()
         self.facts: dict[str, float] = {}
         self.waited = 0.0
+        self._film = ""
         self._sums: dict[str, Tensor] = {}
         self._steps = 0
         self._images = 0
@@ -106,13 +108,16 @@ class Journal:
         self.logs.scalars(seen, figures)
         for name, picture in evaluation.panels.items():
             self.logs.picture(seen, name, picture)
+        self._film = evaluation.film
         self._warn(self.watchdogs.look(seen, figures, evaluation.outputs, targets=evaluation.targets), seen)
         write_report(self.run)
         # The time of an evaluation is not that of the steps after it.
         self._since = time.monotonic()
 
     def finish(self) -> None:
-        """Write the report."""
+        """Write the report, and the film of the run when its recipe wants one."""
+        if self._film:
+            write_film(self.run, self._film)
         write_report(self.run)
 
     def close(self) -> None:

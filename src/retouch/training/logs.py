@@ -184,6 +184,11 @@ def read_figures(path: Path) -> dict[str, list[tuple[int, float]]]:
     return {name: sorted(points.items()) for name, points in found.items()}
 
 
+def plain(name: str) -> str:
+    """Make a file name of what a picture shows."""
+    return re.sub(r"[^\w.-]+", "-", name).strip(".-") or "picture"
+
+
 class PictureFiles:
     """A folder of pictures, named by when and what: ``00012000-validation.jpg``.
 
@@ -202,9 +207,8 @@ class PictureFiles:
     def picture(self, images: int, name: str, picture: Tensor) -> None:
         """Write a picture; the file appears complete or not at all."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        plain = re.sub(r"[^\w.-]+", "-", name).strip(".-") or "picture"
         Picture.of(_shown(picture)).save(
-            self._folder / f"{images:08d}-{plain}{self._suffix}",
+            self._folder / f"{images:08d}-{plain(name)}{self._suffix}",
             quality=90 if self._suffix == ".jpg" else None,
             bit_depth=8,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -60,7 +60,7 @@ class Engine:
 
     Args:
         images: how many images are learned from, repeats counted; 0: the recipe's number of epochs.
-        batch: images per step and process.
+        batch: images per step and process; of some recipes 0: automatic.
         accumulate: batches whose gradients are added before a step.
         precision: bfloat16 autocast or float32; auto: bfloat16 where the hardware has it.
         channels_last: keep pictures with their channels last, which is faster with bfloat16.
@@ -79,6 +79,8 @@ class Engine:
         tensorboard: write TensorBoard's files beside the log.
         wandb: also log to Weights & Biases.
     """
+
+    LEAST_BATCH: ClassVar[int] = 1
 
     images: int = 0
     batch: int = 1
@@ -102,12 +104,19 @@ class Engine:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
-        at_least_one = ("batch", "accumulate", "log_every")
+        smallest = {"batch": self.LEAST_BATCH, "accumulate": 1, "log_every": 1}
         for name, value in vars(self).items():
-            if isinstance(value, int | float) and value < (least := int(name in at_least_one)):
+            if isinstance(value, int | float) and value < (least := smallest.get(name, 0)):
                 raise InputError(f"engine.{name} is {value}; it must be at least {least}")
         if self.seed >= 2**63:
             raise InputError(f"engine.seed is {self.seed}; it must be below 2^63")
+
+
+@dataclass(frozen=True)
+class OpenEngine(Engine):
+    """How a run of a recipe is carried out that chooses the batch, when it is 0, by the pictures."""
+
+    LEAST_BATCH: ClassVar[int] = 0
 
 
 @dataclass(frozen=True)
@@ -149,6 +158,15 @@ class Memory(Protocol):
         ...
 
 
+@runtime_checkable
+class Telling(Protocol):
+    """A memory that has figures for the log beside the losses."""
+
+    def told(self) -> dict[str, Tensor]:
+        """Give them after a step: name → scalar."""
+        ...
+
+
 class NoMemory:
     """The memory of a recipe that needs none."""
 
@@ -171,6 +189,7 @@ class Evaluation:
         targets: what was wanted, likewise; None when that is not known.
         protocol: how the metrics were measured, in one line.
         count: on how many pictures.
+        film: the panel of which the run leaves a film; empty: none.
     """
 
     metrics: dict[str, float]
@@ -179,6 +198,7 @@ class Evaluation:
     targets: Tensor | None = None
     protocol: str = ""
     count: int = 0
+    film: str = ""
 
 
 class Data(Protocol):
@@ -240,6 +260,18 @@ class Recipe(ABC):
     def presets(cls) -> dict[str, dict[str, object]]:
         """Name sets of options; ``paper`` is the defaults."""
         return {"paper": {}}
+
+    def fitted(self, source: str) -> tuple[Self, dict[str, str]]:
+        """Choose what the options leave open, by the pictures and the machine.
+
+        Args:
+            source: as for :meth:`data`.
+
+        Returns:
+            The recipe with nothing left open, and of each choice: option → value and reason, in a line.
+        """
+        del source
+        return self, {}
 
     @abstractmethod
     def data(self, source: str) -> Data:
@@ -308,7 +340,11 @@ class Recipe(ABC):
 
     @abstractmethod
     def products(self) -> tuple[str, ...]:
-        """Name the networks that editing uses; each becomes a weights file, and is averaged when asked."""
+        """Name the networks that editing uses; each becomes a weights file."""
+
+    def averaged_products(self) -> tuple[str, ...]:
+        """Name the products that are averaged when engine.average is given; the others are as they are."""
+        return self.products()
 
     @abstractmethod
     def validate(self, networks: Networks, data: Data, device: torch.device) -> Evaluation:

@@ -39,6 +39,7 @@ class Limits:
         waiting_lines: log lines over which that is averaged.
         flat: standard deviation, of [0, 1], below which a picture is one flat colour.
         variety: least variation across outputs, as a part of the variation across targets.
+        alike: least variety that a recipe may measure across samples, as a part of that across real pictures.
         inverted: correlation of the output's and the target's brightness below which it is inverted.
         evaluations: evaluations in a row in which outputs must be suspicious.
         youth: images before which outputs may be anything.
@@ -52,6 +53,7 @@ class Limits:
     waiting_lines: int = 10
     flat: float = 0.01
     variety: float = 0.10
+    alike: float = 0.2
     inverted: float = -0.3
     evaluations: int = 3
     youth: int = 1000
@@ -105,7 +107,7 @@ class Watchdogs:
         if any(not name.startswith(VALIDATION) for name in means):
             found += [*self._discriminators(means), *self._waiting(means)]
         if any(name.startswith(VALIDATION) for name in means):
-            found += self._overfit(means)
+            found += [*self._overfit(means), *self._alike(images, means)]
         if outputs is not None and images >= self._limits.youth:
             found += self._pictures(outputs, targets, inputs)
         new = [(kind, message) for kind, message in found if kind not in self._said]
@@ -158,6 +160,24 @@ class Watchdogs:
             if trained and (gap := self._gap(self._series.get(name, []), trained, metric)):
                 found.append(("overfit", gap))
         return found
+
+    def _alike(self, images: int, means: Mapping[str, float]) -> list[tuple[str, str]]:
+        """Look at the variety that a recipe measured itself, where results have no inputs or targets."""
+        variety = means.get(f"{VALIDATION}variety", math.inf)
+        if images < self._limits.youth or variety >= self._limits.alike:
+            self._streaks["alike"] = 0
+            return []
+        self._streaks["alike"] = self._streaks.get("alike", 0) + 1
+        if self._streaks["alike"] < self._limits.evaluations:
+            return []
+        return [
+            (
+                "collapse",
+                f"samples differ from one another by {variety:.2g} of what real pictures do: mode collapse, "
+                "the generator makes only a few; go on from earlier weights with more R1, a lower learning "
+                "rate, or augmentation (ADA or DiffAugment)",
+            )
+        ]
 
     def _gap(
         self, validated: Sequence[tuple[int, float]], trained: Sequence[tuple[int, float]], metric: str
