@@ -43,7 +43,7 @@ from retouch.image import samples
 from retouch.image.resample import resize
 from retouch.tasks.stylize.method.descent import descend
 from retouch.tasks.stylize.method.objective import Objective, Style, Wish
-from retouch.tasks.stylize.method.quasinewton import QuasiNewton
+from retouch.nn.quasinewton import QuasiNewton
 from retouch.tasks.stylize.method.scales import brought, scales
 
 SIDES = (128, 256, 512)

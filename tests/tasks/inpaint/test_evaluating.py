@@ -19,7 +19,7 @@ from retouch import metrics, weights
 from retouch.data import holes as drawn
 from retouch.errors import Cancelled, DataError, InputError, UnknownName, UnreadableWeights
 from retouch.metrics.inception import INCEPTION_FILE
-from retouch.metrics.lpips import BACKBONE_FILES, HEAD_FILES
+from retouch.features.lpips import BACKBONE_FILES, HEAD_FILES
 from retouch.progress import Progress
 from retouch.tasks.inpaint.network.generator import FFCGenerator
 from retouch.tasks.inpaint.recipe.comparison import Comparison

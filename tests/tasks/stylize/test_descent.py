@@ -10,7 +10,7 @@ from torch import Tensor
 
 from retouch.errors import InputError, NotConverged, UnknownName
 from retouch.tasks.stylize.method.descent import OPTIMISERS, Optimiser, descend
-from retouch.tasks.stylize.method.quasinewton import QuasiNewton
+from retouch.nn.quasinewton import QuasiNewton
 
 AIM = torch.rand(1, 3, 6, 5, generator=torch.Generator().manual_seed(1))
 WEIGHTS = torch.logspace(-2, 1, AIM.numel()).view_as(AIM)

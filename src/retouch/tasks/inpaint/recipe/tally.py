@@ -10,7 +10,7 @@ from torch import Tensor
 
 from retouch import metrics
 from retouch.metrics import HolePatches
-from retouch.metrics.lpips import SMALLEST as SMALLEST_FOR_LPIPS
+from retouch.features.lpips import SMALLEST as SMALLEST_FOR_LPIPS
 from retouch.metrics.sliced import SMALLEST as SMALLEST_FOR_PATCHES
 from retouch.tasks.inpaint.recipe.comparison import Comparison
 from retouch.tasks.inpaint.recipe.figures import TOTAL, Better, Figure, Sample

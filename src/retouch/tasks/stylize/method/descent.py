@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from retouch.errors import InputError, NotConverged, UnknownName
-from retouch.tasks.stylize.method.quasinewton import QuasiNewton
+from retouch.nn.quasinewton import QuasiNewton
 
 Optimiser = Literal["lbfgs", "adam"]
 OPTIMISERS: tuple[Optimiser, ...] = get_args(Optimiser)

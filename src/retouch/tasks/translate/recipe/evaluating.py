@@ -21,7 +21,7 @@ from retouch.errors import DataError, InputError, UnknownName
 from retouch.image import Picture
 from retouch.metrics import PAIR_METRICS, SEGMENTER, SET_METRICS, Metric, Report, SetMetric
 from retouch.metrics.inception import INCEPTION_FILE
-from retouch.metrics.lpips import BACKBONE_FILES, HEAD_FILES
+from retouch.features.lpips import BACKBONE_FILES, HEAD_FILES
 from retouch.progress import Progress, ProgressCallback
 from retouch.tasks.translate.edit import Precision, Translator
 from retouch.tasks.translate.method.lines import drawn

@@ -1,12 +1,15 @@
-"""L-BFGS without a line search, with few passes over its memory."""
+"""L-BFGS with few passes over its memory; a line search is its caller's."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from retouch.errors import InputError
 
 _MEMORY = 10
 _LEAST = 1e-30
@@ -60,6 +63,23 @@ class QuasiNewton:
         else:
             self._memory.learn(flat)
         return picture + self._memory.move(rate).view_as(picture)
+
+    def again(self, picture: Tensor, factor: float) -> Tensor:
+        """Take the last step back and go another part of it, for a line search.
+
+        Args:
+            picture: from which that step went.
+            factor: how much of that step is gone instead.
+
+        Returns:
+            The next picture instead.
+
+        Raises:
+            InputError: no step was gone yet.
+        """
+        if self._memory is None:
+            raise InputError("there is no step to take back; go one first")
+        return picture + self._memory.rescale(factor).view_as(picture)
 
 
 @dataclass
@@ -134,30 +154,43 @@ class _Memory:
         Returns:
             The step, (n,).
         """
-        table: list[list[float]] = self.table.tolist()
-        along: list[float] = self.along.tolist()
+        table, along = self.table.numpy(), self.along.numpy()
         size = self.size
-        made = [0.0] * len(along)
+        made = np.zeros(2 * size)
         own = -1.0
 
         def product(row: int) -> float:
-            return own * along[row] + sum(part * table[row][other] for other, part in enumerate(made) if part)
+            return own * float(along[row]) + float(made @ table[row])
 
         taken: dict[int, float] = {}
         for step in reversed(self.order):
-            taken[step] = product(step) / table[step][size + step]
+            taken[step] = product(step) / float(table[step, size + step])
             made[size + step] -= taken[step]
         if self.order:
             newest = self.order[-1]
-            scale = table[newest][size + newest] / table[size + newest][size + newest]
+            scale = float(table[newest, size + newest] / table[size + newest, size + newest])
             own *= scale
-            made = [part * scale for part in made]
+            made *= scale
         for step in self.order:
-            made[step] += taken[step] - product(size + step) / table[step][size + step]
-        self.parts = torch.tensor(made, dtype=torch.float64) * rate, own * rate
+            made[step] += taken[step] - product(size + step) / float(table[step, size + step])
+        self.parts = torch.from_numpy(made) * rate, own * rate
         self.moved = torch.mul(self.slope, own * rate)
         if self.order:
             self.moved += torch.mv(self.rows.T, self.parts[0].to(self.slope))
+        return self.moved
+
+    def rescale(self, factor: float) -> Tensor:
+        """Make the last step longer or shorter.
+
+        Args:
+            factor: by which.
+
+        Returns:
+            The step, (n,).
+        """
+        parts, own = self.parts
+        self.parts = parts * factor, own * factor
+        self.moved = self.moved * factor
         return self.moved
 
     def _products(self, vector: Tensor) -> Tensor:
