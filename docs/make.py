@@ -339,7 +339,92 @@ def texturing_table() -> str:
     return "\n\n".join(parts)
 
 
-_TASKS = {"Inpainting": "inpaint", "Restoration": "restore", "Style": "stylize"}
+def inversion_table() -> str:
+    """Spaces and optimisers at equal evaluations, the one knob, and tuning."""
+    path = RESULTS / "inversion.json"
+    if not path.is_file():
+        return "Not measured yet: `python benchmarks/inversion.py`."
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    machine, found = kept["machine"], kept["held out"]
+    rows = [
+        f"| {kept['pictures']} held-out faces, {kept['evaluations']} evaluations | PSNR, dB (least, most) "
+        "| prior (least, most) | s of one core |",
+        "|---|---:|---:|---:|",
+    ]
+    rows += [
+        f"| {name} | {_spread(row['psnr'], '.2f')} | {_spread(row['prior'], '.3g')} "
+        f"| {row['seconds a picture']['median']:.1f} |"
+        for name, row in found["rows"].items()
+    ]
+    rows += ["", "| fidelity | PSNR, dB (least, most) | prior (least, most) |", "|---|---:|---:|"]
+    rows += [
+        f"| {name} | {_spread(row['psnr'], '.2f')} | {_spread(row['prior'], '.3g')} |"
+        for name, row in kept["fidelity"].items()
+    ]
+    own, tuning = kept["own"], kept["tuning"]
+    rows.append(
+        f"\nPixels alone, medians of {kept['seeds']} seeds. Of the generator's own pictures "
+        + " and ".join(f"{name} finds {own[name]['reached']}" for name in ("p", "p+"))
+        + f" to a mean square error below 1e-4 of [−1, 1] within {kept['evaluations']} evaluations, the "
+        f"median at {own['p']['error']['median']:.0e} and {own['p+']['error']['median']:.0e}. Tuning goes "
+        f"from {tuning['psnr before']['median']:.1f} to {tuning['psnr after']['median']:.1f} dB in "
+        f"{tuning['seconds']['median']:.0f} s and {tuning['bytes'] / 1e6:.2f} MB. {kept['model']['name']}, "
+        f"{kept['when']}, {kept['commit'][:9]}; {machine['cores']} cores of {machine['processor']}."
+    )
+    return "\n".join(rows)
+
+
+def scribbles_table() -> str:
+    """What is imagined outside the strokes of a scribble."""
+    path = RESULTS / "scribbles.json"
+    if not path.is_file():
+        return "Not measured yet: `python benchmarks/scribbles.py`."
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    rows = [
+        f"| strokes over {100 * kept['share']:.0f} % of {kept['samples']} own pictures "
+        "| off outside the strokes (least, most) | off inside | s |",
+        "|---|---:|---:|---:|",
+    ]
+    rows += [
+        f"| {name} | {_spread(row['outside'], '.3f')} | {row['inside']['median']:.3f} "
+        f"| {row['seconds']['median']:.1f} |"
+        for name, row in kept["rows"].items()
+    ]
+    rows.append(f"\nMean of differences, of [0, 1]. {kept['model']}, {kept['when']}, {kept['commit'][:9]}.")
+    return "\n".join(rows)
+
+
+def generating_table() -> str:
+    """Forward and backward through StyleGAN2 beside the plain operations."""
+    path = RESULTS / "stylegan2.json"
+    if not path.is_file():
+        return "Not measured yet: `python benchmarks/stylegan2.py`."
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    machine = kept["machine"]
+    rows = [
+        "| there and back | plain, s (IQR) | retouch float32 | times | retouch bfloat16 | times |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for name, row in kept["rows"].items():
+        cells = [f"{row[way]['median_s']:.3f} ({row[way]['iqr_s']:.3f})" for way in _WAYS]
+        times = [f"{row[f'{way} is times faster']:.1f}" for way in _WAYS[1:]]
+        rows.append(f"| {name} | {cells[0]} | {cells[1]} | {times[0]} | {cells[2]} | {times[1]} |")
+    rows.append(
+        "\n`plain`: grouped convolutions with modulated weights, resampling by zeros between, eager, "
+        "float32. Inversion goes by styles, training by weights; the number is that of pictures. "
+        f"{kept['when']}, {kept['commit'][:9]}; {machine['cores']} cores of {machine['processor']}."
+    )
+    return "\n".join(rows)
+
+
+_WAYS = ("plain", "float32", "bfloat16")
+
+
+def _spread(found: dict[str, float], form: str) -> str:
+    return f"{found['median']:{form}} ({found['least']:{form}}, {found['most']:{form}})"
+
+
+_TASKS = {"Inpainting": "inpaint", "Restoration": "restore", "Style": "stylize", "Generators": "invert"}
 """First word of a section of experiments/README.md → its task; all others are of translate."""
 
 _TABLES: dict[str, Callable[[], str]] = {
@@ -352,9 +437,14 @@ _TABLES: dict[str, Callable[[], str]] = {
     "train-restore": lambda: recipe_table("restore"),
     "train-restore-pix2pix": lambda: added_table("restore-pix2pix", "restore"),
     "train-paint": lambda: recipe_table("paint"),
+    "train-stylegan2": lambda: recipe_table("stylegan2"),
+    "train-dcgan": lambda: recipe_table("dcgan"),
     "restoring": restoring_table,
     "stylizing": stylizing_table,
     "texturing": texturing_table,
+    "inversion": inversion_table,
+    "scribbles": scribbles_table,
+    "generating": generating_table,
     "engine": engine_table,
     "differences": differences_table,
     "limits": limits_table,
@@ -364,6 +454,7 @@ _TABLES: dict[str, Callable[[], str]] = {
     "measured-inpaint": functools.partial(measured_table, "inpaint"),
     "measured-restore": functools.partial(measured_table, "restore"),
     "measured-stylize": functools.partial(measured_table, "stylize"),
+    "measured-invert": functools.partial(measured_table, "invert"),
     "training": training_table,
     "filling": filling_table,
 }

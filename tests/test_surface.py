@@ -22,6 +22,8 @@ PUBLIC = [
     "Box",
     "Cancelled",
     "Inpainter",
+    "Inversion",
+    "Inverter",
     "Mask",
     "Painter",
     "Picture",
@@ -34,23 +36,28 @@ PUBLIC = [
     "Stylizer",
     "Translator",
     "blend",
+    "draw",
     "evaluate",
     "evaluate_inpainting",
     "evaluate_restoration",
     "fill",
     "flatten",
     "inpaint",
+    "invert",
+    "morph",
     "recolor",
     "reconstruct",
     "relight",
     "repaint",
     "restore",
+    "sample",
     "solve_poisson",
     "stylize",
     "texture",
     "tile",
     "translate",
     "upscale",
+    "vary",
 ]
 every_edit = pytest.mark.parametrize("edit", catalog.EDITS, ids=lambda edit: edit.name)
 
@@ -125,7 +132,7 @@ def test_a_verb_reports_progress_and_takes_options_by_name_only(edit: Edit) -> N
     assert parameters["progress"].default is None
     for option in edit.options():
         kind = parameters[option.name].kind
-        if option.kind not in ("picture", "mask"):
+        if option.kind not in ("picture", "mask", "latent"):
             assert kind is inspect.Parameter.KEYWORD_ONLY, option.name
         assert kind not in (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
 
@@ -135,7 +142,7 @@ def test_the_command_line_has_the_verbs_options_and_defaults(edit: Edit) -> None
     signature = inspect.signature(edit.load())
     options = {option.name: option for option in edit.options()}
     assert set(options) == set(signature.parameters) - {"progress"}
-    pictures = [name for name, option in options.items() if option.kind == "picture" and option.required]
+    pictures = [name for name, option in options.items() if option.placed]
     _, bound, _ = build().parse_args([edit.name, *pictures, "-o", "out.png"], exit_on_error=False)
     bound.apply_defaults()
     parsed: dict[str, Any] = dict(bound.arguments)

@@ -33,6 +33,13 @@ if TYPE_CHECKING:
     from retouch.tasks.inpaint import Inpainter as Inpainter
     from retouch.tasks.inpaint import inpaint as inpaint
     from retouch.tasks.inpaint.recipe.evaluating import evaluate_inpainting as evaluate_inpainting
+    from retouch.tasks.invert import Inversion as Inversion
+    from retouch.tasks.invert import Inverter as Inverter
+    from retouch.tasks.invert import draw as draw
+    from retouch.tasks.invert import invert as invert
+    from retouch.tasks.invert import morph as morph
+    from retouch.tasks.invert import sample as sample
+    from retouch.tasks.invert import vary as vary
     from retouch.tasks.restore import Restorer as Restorer
     from retouch.tasks.restore import restore as restore
     from retouch.tasks.restore import upscale as upscale
@@ -53,6 +60,8 @@ _HOME = {
     "Box": "retouch.image",
     "Cancelled": "retouch.errors",
     "Inpainter": "retouch.tasks.inpaint",
+    "Inversion": "retouch.tasks.invert",
+    "Inverter": "retouch.tasks.invert",
     "Mask": "retouch.image",
     "Painter": "retouch.tasks.stylize",
     "Picture": "retouch.image",
@@ -65,23 +74,28 @@ _HOME = {
     "Stylizer": "retouch.tasks.stylize",
     "Translator": "retouch.tasks.translate",
     "blend": "retouch.tasks.blend",
+    "draw": "retouch.tasks.invert",
     "evaluate": "retouch.tasks.translate.recipe.evaluating",
     "evaluate_inpainting": "retouch.tasks.inpaint.recipe.evaluating",
     "evaluate_restoration": "retouch.tasks.restore.recipe.evaluating",
     "fill": "retouch.tasks.blend",
     "flatten": "retouch.tasks.blend",
     "inpaint": "retouch.tasks.inpaint",
+    "invert": "retouch.tasks.invert",
+    "morph": "retouch.tasks.invert",
     "recolor": "retouch.tasks.blend",
     "reconstruct": "retouch.tasks.stylize",
     "relight": "retouch.tasks.blend",
     "repaint": "retouch.tasks.stylize",
     "restore": "retouch.tasks.restore",
+    "sample": "retouch.tasks.invert",
     "solve_poisson": "retouch.tasks.blend",
     "stylize": "retouch.tasks.stylize",
     "texture": "retouch.tasks.stylize",
     "tile": "retouch.tasks.blend",
     "translate": "retouch.tasks.translate",
     "upscale": "retouch.tasks.restore",
+    "vary": "retouch.tasks.invert",
 }
 
 __all__ = sorted(_HOME)  # noqa: PLE0605 - a list of strings; one table names every public thing

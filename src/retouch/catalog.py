@@ -151,6 +151,16 @@ EDITS: tuple[Edit, ...] = (
         "stylize",
         "Show what a layer of a network knows of a photo, by making it anew from that alone.",
     ),
+    Edit(
+        "invert",
+        "invert",
+        "Find the latent of a photo: what a generator makes the same picture of, ready to be edited.",
+        companions=(".latent.safetensors",),
+    ),
+    Edit("morph", "invert", "Make a film from one photo to another.", moving=True),
+    Edit("vary", "invert", "Change a photo along a direction that a generator knows.", moving=True),
+    Edit("draw", "invert", "Make a picture of a coloured scribble, such as a generator was trained to make.", companions=(".latent.safetensors",)),
+    Edit("sample", "invert", "Make pictures of noise, as a generator was trained to."),
 )
 """Every edit, in the order in which menus show them."""
 

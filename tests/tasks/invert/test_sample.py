@@ -122,6 +122,7 @@ def test_mixing_takes_rows_from_the_pictures_above(model: str) -> None:
         taken = torch.stack([own[number].rows[0]] * loaded.rows)
         assert np.allclose(loaded.render(taken[None])[0].permute(1, 2, 0).numpy(), above, atol=1e-5)
     assert np.array_equal(table[1, 0], cells(sample(model=model, count=2))[0])
+    assert not np.allclose(table[0, 1], table[1, 0], atol=0.01)
 
 
 def test_labels(tmp_path: Path) -> None:

@@ -45,8 +45,11 @@ def axis(tmp_path: Path) -> str:
     return str(tmp_path / "axis.npy")
 
 
-def test_the_picture_in_the_middle_is_the_photos_own_bit_for_bit(model: str, latent: Latent) -> None:
-    sheet = vary(latent, model=model, steps=5, strength=2)
+@pytest.mark.parametrize("direction", ["sefa:1", "white:1"])
+def test_the_picture_in_the_middle_is_the_photos_own_bit_for_bit(
+    direction: str, model: str, latent: Latent
+) -> None:
+    sheet = vary(latent, model=model, steps=5, strength=2, direction=direction)
     pictures = cells(sheet)
     assert np.array_equal(pictures[2], shown(latent, model))
     assert all(np.abs(pictures[end] - pictures[2]).max() > 0.01 for end in (0, 4))
@@ -156,6 +159,16 @@ def test_files_of_directions(write: Callable[[Path], Path], model: str, axis: st
     wanted = direction_of(axis, loaded, range(6))
     assert torch.allclose(found.offset, wanted.offset, atol=1e-5)
     assert found.spread == pytest.approx(wanted.spread, rel=1e-5)
+
+
+def test_the_length_of_a_direction_in_a_file_counts_for_nothing(model: str, tmp_path: Path) -> None:
+    loaded = Model.load(model)
+    vector = np.array([3.0, 4, 0, 0, 0, 0, 0, 12])
+    found = direction_of(str(npz(tmp_path / "a.npz", direction=vector)), loaded, [1])
+    unit = torch.tensor(vector / 13).float()  # √(9 + 16 + 144) = 13
+    spread = float((directions.drawn(loaded.network) @ unit).std())
+    assert found.spread == pytest.approx(spread, rel=1e-4)
+    assert torch.allclose(found.offset[1], spread * unit, atol=1e-4)
 
 
 class Evil:

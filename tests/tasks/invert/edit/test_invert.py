@@ -95,6 +95,8 @@ def test_the_same_seed_gives_the_same_file_and_another_one_another() -> None:
     one, two = inverted(toys.photo(), starts=3), inverted(toys.photo(), starts=3)
     assert one.latent.encoded() == two.latent.encoded()
     assert inverted(toys.photo(), starts=3, seed=1).latent.seed == 1
+    several: dict[str, Any] = {"space": "z", "starts": 8, "evaluations": 8}
+    assert not torch.equal(inverted(**several).latent.rows, inverted(seed=1, **several).latent.rows)
     state = torch.get_rng_state()
     inverted()
     assert torch.equal(torch.get_rng_state(), state)
@@ -167,6 +169,8 @@ def test_more_fidelity_is_nearer_and_less_is_more_usual() -> None:
 def test_every_option_changes_the_result(options: dict[str, Any]) -> None:
     photo = toys.photo()
     base: dict[str, Any] = {"starts": 4} if "truncation" in options else {}
+    if "evaluations" in options:
+        base["evaluations"] = options["evaluations"]
     precision = options.pop("precision", "float32")
     plain = inverted(photo, **base)
     found = Inverter(toys.model(), precision=precision)(photo, **{**QUICK, **base, **options})
@@ -321,6 +325,8 @@ def test_what_is_transparent_does_not_count() -> None:
     two = inverted(Picture.of(hidden).with_alpha(alpha))
     assert torch.equal(one.latent.rows, two.latent.rows)
     assert "ssim" not in one.report
+    filled = inverted(framed(Picture.of(hidden).with_alpha(alpha), 16).target)
+    assert (filled.latent.rows - one.latent.rows).abs().max() > 0.01
     large = [np.kron(each, np.ones((4, 4, 1), np.float32)) for each in (own.pixels, hidden)]
     seen = np.kron(alpha, np.ones((4, 4), np.float32))
     one_target, other_target = (framed(Picture.of(each).with_alpha(seen), 16).target for each in large)
@@ -355,6 +361,10 @@ def test_progress_shows_every_evaluation_and_a_film_can_be_made(tmp_path: Path) 
     assert {event.stage for event in seen} >= {"trying starts", "searching", "tuning the generator"}
     assert all(event.total == seen[0].total and event.done <= (event.total or 0) for event in seen)
     assert [event.done for event in seen] == sorted({event.done for event in seen})
+    tried, searched = (
+        [each.facts["psnr"] for each in seen if each.stage == name] for name in ("trying starts", "searching")
+    )
+    assert searched[0] > max(tried) - 0.5
     assert seen[-1].facts["psnr"] > seen[0].facts["psnr"]
     assert seen[-1].facts["psnr"] <= float(found.report["psnr"]) + 1
     assert len(film) == 4
@@ -448,8 +458,9 @@ def test_a_latent_is_opened_from_a_photo_a_file_or_itself(
         assert opened(value, model).encoded() == found.encoded()
     np.savez(tmp_path / "w.npz", w=toys.codes().numpy())
     assert torch.equal(opened(tmp_path / "w.npz", model).rows, toys.codes()[0])
-    with pytest.raises(InputError, match="found with the generator"):
-        opened(path, toys.model(1))
+    for value in (path, found):
+        with pytest.raises(InputError, match="found with the generator"):
+            opened(value, toys.model(1))
     with pytest.raises(UnreadablePicture):
         opened(tmp_path / "none.png", model)
     monkeypatch.setitem(WORK, "fast", Settings(**QUICK).work)

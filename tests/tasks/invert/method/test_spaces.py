@@ -126,7 +126,7 @@ def test_labels_reach_the_mapping() -> None:
     network = toys.gan(8, classes=2)
     one, two = (space(network, "p", label=torch.eye(2)[number : number + 1]) for number in (0, 1))
     codes = [each.rows(each.draw(1, torch.Generator().manual_seed(0))) for each in (one, two)]
-    assert not torch.allclose(*codes)
+    assert not torch.allclose(codes[0], codes[1])
     with pytest.raises(InputError, match="label"):
         space(network, "p")
 

@@ -14,7 +14,9 @@ from retouch.tasks.invert.recipe import StyleGAN2Recipe, choosing
 from retouch.tasks.invert.recipe.choosing import Seen, chosen
 from retouch.training.files import read_record
 from retouch.weights import JSON, Card, save
+from tests.tasks.invert import nvfiles
 from tests.tasks.invert.recipe.toys import SOURCE, stylegan2
+from tests.tasks.invert.test_upstream import ADA, made, snapshot
 
 
 def choose(
@@ -126,3 +128,17 @@ def saved(folder: Path, channels: str, side: int) -> dict[str, str]:
     only: dict[str, JSON] = {"side": side, "channels": channels}
     save(paths["start_judge"], judge, Card("j", "invert", "stylegan2-judge", sizes=only))
     return {name: str(path) for name, path in paths.items()}
+
+
+def test_a_checkpoint_of_nvidia_gives_both_networks(tmp_path: Path) -> None:
+    file = tmp_path / "network.pkl"
+    theirs = made()
+    file.write_bytes(nvfiles.pickled(snapshot(theirs, ADA)))
+    recipe = training.changed(
+        StyleGAN2Recipe(), {"start": str(file), "start_judge": str(file), "engine.device": "cpu"}
+    )
+    generator = recipe.networks()["generator"]
+    assert isinstance(generator, StyleGAN2)
+    w = torch.randn(2, theirs.synthesis.style)
+    assert torch.allclose(generator.synthesis(w, "none"), theirs.synthesis(w, "none"), atol=1e-4)
+    assert recipe.card("judge").sizes["limit"] == 256.0

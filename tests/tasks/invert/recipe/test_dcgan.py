@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from retouch import training
 from retouch.errors import InputError
 from retouch.image import Picture
-from retouch.tasks.invert.recipe import RECIPES
+from retouch.tasks.invert.recipe import RECIPES, measuring
 from retouch.tasks.invert.recipe.measuring import Yardstick, apart, opened, sheet
 from retouch.training.checkpoint import read_state
 from retouch.weights import load
@@ -69,6 +70,21 @@ def test_real_pictures_are_near_the_floor_and_noise_is_far() -> None:
     assert again.metrics["swd"] < 0.7 * noise.metrics["swd"]
     assert noise.film in noise.panels
     assert Yardstick.of(data) is Yardstick.of(data)
+
+
+def test_both_sides_of_the_floor_are_taken_from_all_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A folder of dark pictures and one of light ones, in each part: together they are the same.
+    for part, count in (("train", 40), ("val", 3)):
+        for name, light in (("a-dark", 0.2), ("b-light", 0.8)):
+            (tmp_path / part / name).mkdir(parents=True)
+            for number in range(count):
+                pixels = np.full((16, 16, 3), light, np.float32)
+                Picture.of(pixels).save(tmp_path / part / name / f"{number}.png")
+    monkeypatch.setattr(measuring, "COUNT", 20)
+    yardstick = Yardstick(opened(str(tmp_path), 16, flip=False), Path("nowhere"))
+    assert yardstick.floor["swd_floor"] < 1.0
 
 
 def test_variety_shows_a_collapse() -> None:

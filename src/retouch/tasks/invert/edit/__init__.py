@@ -7,10 +7,11 @@ Source: Abdal, Qin, Wonka, "Image2StyleGAN", ICCV 2019, arXiv:1904.03189; Karras
 
 from __future__ import annotations
 
+from retouch.tasks.invert.edit.draw import draw
 from retouch.tasks.invert.edit.inverter import Inversion, Inverter
 from retouch.tasks.invert.edit.morph import morph
 from retouch.tasks.invert.edit.sample import sample
 from retouch.tasks.invert.edit.vary import vary
 from retouch.tasks.invert.edit.verb import invert
 
-__all__ = ["Inversion", "Inverter", "invert", "morph", "sample", "vary"]
+__all__ = ["Inversion", "Inverter", "draw", "invert", "morph", "sample", "vary"]

@@ -32,7 +32,7 @@ FEWEST = 4
 """Candidates that are looked for, even where one picture is asked for: the best of them is better."""
 
 USUAL = 1.0
-"""The mean square of whitened coordinates that codes may have at most, at realism ½: that of the training's."""
+"""The mean square of whitened coordinates that codes may have at most, at realism ½; 1 for the training's."""
 
 RANGE = 8.0
 """How many times more at realism 0, and less at 1."""
@@ -48,6 +48,9 @@ UNMET = 8.0
 
 COLUMNS = 8
 """Candidates in a row of the sheet."""
+
+KEEP = 5.0
+"""What it counts to change a start, relative to colours: the strokes are few, and the rest is much."""
 
 TOGETHER = 1e-4
 """What it counts that rows are not the same, once they are free."""
@@ -148,7 +151,7 @@ class Easel:
         if self._start.label is not None and self._start.label != self._label:
             self._label = self._start.label
             self._inner = self._model.space("p+", self._label)
-        self._kept, self._keep = self._start.render(self._model), keep
+        self._kept, self._keep = self._start.render(self._model), KEEP * keep
 
     def drawn(self, realism: float, effort: Effort, progress: ProgressCallback | None) -> Picture:
         """Give the picture.
@@ -185,11 +188,11 @@ class Easel:
         limit = USUAL * RANGE ** (1 - 2 * realism)
         first = max(1, round(effort.evaluations * COMPETING))
         freed = [groups for groups in (2, self._rows // 2, self._rows) if 1 < groups <= self._rows]
-        total = first + effort.evaluations * (1 + len(freed))
-        teller = Teller(progress, total)
         if self._start is not None:
             space, codes = self._changing(self._start, limit, effort.candidates)
-            return self._told(space, self._sought(space, codes, total, teller, "changing"))
+            teller = Teller(progress, effort.evaluations)
+            return self._told(space, self._sought(space, codes, effort.evaluations, teller, "changing"))
+        teller = Teller(progress, first + effort.evaluations * (1 + len(freed)))
         space, codes = self._first(limit, effort)
         found = self._sought(space, codes, first, teller, "trying", PRIORS[0])
         best = found.losses.argsort(stable=True)[: effort.candidates]
@@ -252,7 +255,7 @@ class Easel:
             evaluations=evaluations,
             noise=self._noise(),
             patience=_PATIENCE,
-            told=teller.stage(name, evaluations),
+            told=teller.searching(name, evaluations),
         )
         self._evaluations += found.evaluations
         return found

@@ -9,11 +9,14 @@ from retouch.errors import InputError
 from retouch.tasks.invert.method.spaces import Name
 from retouch.tasks.invert.method.wish import Wish
 
-DEFAULT = 0.7
+DEFAULT = 0.6
 
 _PRIORS = (1e-2, 1e-5)
 _TOGETHER = (3e-2, 3e-5)
 """Weights of the ends, between which their logarithms go evenly."""
+
+_ALONE = 4e-2
+"""Weight of the prior where there is one style, which has to go further for the same likeness."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,7 @@ class Opening:
 def opening(fidelity: float) -> Opening:
     """Say what a fidelity means.
 
-    At 0 there is one style in p, held to the training's by a weight of 0.01. Above, each row has a style of
-    its own in p+. That they are alike, and like the training's, is worth less and less: by a factor of 1000
+    At 0 there is one style in p, held firmly to the training's. Above, each row has a style of its own in p+. That they are alike, and like the training's, is worth less and less: by a factor of 1000
     from 0 to 1, where nothing holds rows together any more.
 
     Args:
@@ -57,7 +59,7 @@ def opening(fidelity: float) -> Opening:
         )
     return Opening(
         "p+" if fidelity > 0 else "p",
-        _between(_PRIORS, fidelity),
+        _between(_PRIORS, fidelity) if fidelity > 0 else _ALONE,
         _between(_TOGETHER, fidelity) if 0 < fidelity < 1 else 0.0,
     )
 

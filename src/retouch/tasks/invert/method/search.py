@@ -291,7 +291,10 @@ class _Variables:
         self.generator = torch.Generator().manual_seed(seed)
         self.width = start[0].numel()
         self.like: list[Tensor] = []
-        self.start = start.detach().flatten(1)
+        # Adam's rates are of the codes themselves.
+        pace = space.pace if optimiser == "lbfgs" else torch.ones_like(space.pace)
+        self.pace = pace.expand(space.shape)
+        self.start = (start.detach() / self.pace).flatten(1)
         self.history: list[list[float]] = [[] for _ in start]
         self.seen: Seen | None = None
         if noise == "fitted":
@@ -347,7 +350,7 @@ class _Variables:
 
     def parts(self, points: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Read codes and maps of noise from rows of numbers."""
-        codes = points[:, : self.width].reshape(len(points), *self.first.shape[1:])
+        codes = points[:, : self.width].reshape(len(points), *self.first.shape[1:]) * self.pace
         if not self.like:
             return codes, []
         return codes, noises.normalised(noises.restored(points[:, self.width :], self.like))

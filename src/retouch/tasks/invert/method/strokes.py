@@ -96,8 +96,8 @@ def colour_error(
 ) -> Tensor:
     """Measure how far colours are from those of the strokes, as the eye sees them.
 
-    Means over 2 and 4 pixels count as much as the pixels, each over what broad strokes cover of it: the colour
-    of a stroke matters more than its grain, and nothing outside the strokes matters at all.
+    Means over 2 and 4 pixels count as much as the pixels, each over what broad strokes cover of it: the
+    colour of a stroke matters more than its grain, and nothing outside the strokes matters at all.
 
     Args:
         pictures: (N, 3, R, R), nominally in [0, 1].
@@ -135,8 +135,8 @@ def edge_error(pictures: Tensor, strokes: Strokes) -> Tensor:
         strokes: what they should show; where they have no thin dark strokes, nothing counts.
 
     Returns:
-        (N,), the mean square distance of histograms of gradients, over the area of the outlines; 1 for
-        pictures without any edge there, 0 without outlines.
+        (N,), the mean square distance of histograms of gradients along the outlines, times their part of the
+        strokes' area; the latter for pictures without any edge there, 0 without outlines.
 
     Source: section 4.1 of the paper; Dalal, Triggs, "Histograms of oriented gradients for human detection",
         CVPR 2005.
@@ -150,7 +150,7 @@ def edge_error(pictures: Tensor, strokes: Strokes) -> Tensor:
     seen = histograms(_gray(pictures))
     weight = _cells(lines)
     apart = (seen - wanted).square().sum(dim=1, keepdim=True) * weight
-    return apart.sum(dim=(1, 2, 3)) / weight.sum()
+    return apart.sum(dim=(1, 2, 3)) / weight.sum() * (lines.sum() / strokes.weight.sum())
 
 
 def keep_error(pictures: Tensor, kept: Tensor, strokes: Strokes, *, rim: int = 2) -> Tensor:

@@ -145,8 +145,8 @@ def tuned(network: StyleGAN2, tuning: Tuning) -> StyleGAN2:
         weight = weights.get(name)
         if weight is None or left.shape[0] != weight.shape[0] or right.shape[1] != weight[0].numel():
             raise SizeMismatch(
-                f"the tuning changes {left.shape[0]}×{right.shape[1]} numbers of {name}, of which the "
-                f"network has {'none' if weight is None else tuple(weight.shape)}; take the model it was made with"
+                f"the tuning changes {left.shape[0]}×{right.shape[1]} numbers of {name}, and the network has "
+                f"{'none' if weight is None else tuple(weight.shape)} there; take the model it was made with"
             )
         change = left.to(weight.device).float() @ right.to(weight.device).float()
         weight.add_(change.to(weight.dtype).view_as(weight))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +30,9 @@ def opened(start: str, architecture: str) -> Loaded:
         WeightsError: they cannot be read.
         InputError: they are of another architecture.
     """
-    loaded = load(start)
+    # A checkpoint of NVIDIA's holds both.
+    whole = Path(start).suffix.lower() in (".pkl", ".pt", ".pth")
+    loaded = load(start, part="D" if whole and architecture == "stylegan2-judge" else None)
     if loaded.card.architecture != architecture:
         raise InputError(
             f"{start} holds weights of {loaded.card.architecture!r}, where {architecture!r} is wanted; "

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from itertools import islice
+from collections.abc import Callable
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
@@ -14,6 +13,7 @@ from torch.nn import functional as F
 
 from retouch import data as pictures_of
 from retouch import metrics
+from retouch.data import Examples
 from retouch.metrics.inception import INCEPTION_FILE
 from retouch.training import Data, Evaluation
 from retouch.weights.fetch import home
@@ -61,18 +61,19 @@ class Yardstick:
         folder: where Inception's weights may be; without them there is no KID.
     """
 
-    def __init__(self, data: Data, folder: Path | None = None) -> None:
-        self.real = _first(data.ordered(_AT_ONCE))
+    def __init__(self, data: pictures_of.Drawn, folder: Path | None = None) -> None:
+        self.real = _spread(data.validation or data.train.plain())
         path = (folder or home()) / INCEPTION_FILE.name
         self._inception = metrics.InceptionV3.from_file(path) if path.is_file() else None
         self._features = self._seen(self.real)
-        learned = data.ordered_train(_AT_ONCE) if isinstance(data, pictures_of.Drawn) else iter(())
-        others = _first(learned)
-        self.floor = {f"{name}_floor": value for name, value in self.distances(others).items()}
+        learned = _spread(data.train.plain())
+        self.floor = {f"{name}_floor": value for name, value in self.distances(learned).items()}
 
     @classmethod
     def of(cls, data: Data) -> Yardstick:
         """Give the one of the data of a run, which is made when it is first asked for."""
+        if not isinstance(data, pictures_of.Drawn):
+            raise TypeError(f"samples are compared with pictures of a folder, not of a {type(data).__name__}")
         if data not in _known:
             _known[data] = cls(data)
         return _known[data]
@@ -175,5 +176,8 @@ def _made(make: Make, z: Tensor) -> Tensor:
     return (torch.cat(parts) * 0.5 + 0.5).clamp(0, 1).contiguous()
 
 
-def _first(batches: Iterable[dict[str, Tensor]]) -> Tensor:
-    return torch.cat([batch["image"] for batch in islice(batches, COUNT // _AT_ONCE)])
+def _spread(examples: Examples) -> Tensor:
+    """Take pictures from all over a set: folders come one after another, and differ."""
+    count = min(COUNT, len(examples))
+    numbers = (index * len(examples) // count for index in range(count))
+    return torch.stack([examples.example(number, 0)["image"] for number in numbers])

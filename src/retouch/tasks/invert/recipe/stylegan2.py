@@ -13,7 +13,7 @@ from retouch.errors import InputError
 from retouch.features import Features
 from retouch.losses import deceiving, judging, r1_penalty
 from retouch.losses.path import path_penalty
-from retouch.tasks.invert.network import StyleGAN2, StyleGAN2Encoder, StyleGAN2Judge
+from retouch.tasks.invert.network import DCGANJudge, StyleGAN2, StyleGAN2Encoder, StyleGAN2Judge
 from retouch.tasks.invert.recipe import choosing, growing
 from retouch.tasks.invert.recipe.augmenting import Augment, Learned, changed
 from retouch.tasks.invert.recipe.measuring import Yardstick, opened
@@ -35,6 +35,7 @@ from retouch.training import (
 )
 from retouch.training.distributed import find_device
 from retouch.training.game import R1_EVERY
+from retouch.training.start import begin
 from retouch.training.recipe import OpenEngine
 from retouch.weights import Card
 
@@ -46,6 +47,12 @@ GROUP = 4
 
 ARCHITECTURES = {"generator": "stylegan2", "judge": "stylegan2-judge", "encoder": "stylegan2-encoder"}
 """What cards call the networks."""
+
+PLAIN = Optimiser(rate=2e-4, beta1=0.5, beta2=0.999, schedule="constant")
+"""Of the plain discriminator: the paper's (Radford et al. 2016, section 4)."""
+
+PLAIN_WIDTH = 48
+"""Channels of its largest maps."""
 
 TRUNCATION = 0.7
 """Of the second sheet of samples."""
@@ -93,6 +100,8 @@ class StyleGAN2Recipe(Recipe):
             weight; null: automatic.
         mixing: share of pictures that are made from two styles.
         noise: of the maps while training: random, or none, by which the generator never learns to use any.
+        judged: by which discriminator: residual is the paper's; plain is DCGAN's, whose batch normalisation and
+            higher rate learn from few pictures in a fraction of the time.
         adversarial: weight of the game with the discriminator; 0: there is none, and pictures are learned by
             making them again alone, which gives blurred ones in little time.
         reconstruction: learn also from training pictures that are made again, with an encoder.
@@ -123,6 +132,7 @@ class StyleGAN2Recipe(Recipe):
     path: float | None = None
     mixing: float = 0.9
     noise: Literal["random", "none"] = "random"
+    judged: Literal["residual", "plain"] = "residual"
     adversarial: float = 1.0
     reconstruction: Reconstruction = field(default_factory=Reconstruction)
     flip: bool = True
@@ -214,12 +224,19 @@ class StyleGAN2Recipe(Recipe):
 
     def networks(self) -> dict[str, nn.Module]:
         """Make both."""
-        makers = {"generator": StyleGAN2, "judge": StyleGAN2Judge, "encoder": StyleGAN2Encoder}
+        plain = self.judged == "plain"
+        makers = {
+            "generator": StyleGAN2,
+            "judge": DCGANJudge if plain else StyleGAN2Judge,
+            "encoder": StyleGAN2Encoder,
+        }
         starts = {"generator": self.start, "judge": self.start_judge, "encoder": self.start_encoder}
         made: dict[str, nn.Module] = {}
         for name in self.products():
             made[name] = makers[name](**self._sizes_of(name))
-            if starts[name]:
+            if starts[name] and name == "judge" and plain:
+                begin(made[name], starts[name], self.card(name), options="size and judged")
+            elif starts[name]:
                 growing.begin(made[name], growing.opened(starts[name], ARCHITECTURES[name]), starts[name])
         return made
 
@@ -230,7 +247,10 @@ class StyleGAN2Recipe(Recipe):
         first = Turn("generator", making), _slowed(self.adam, PATH_EVERY if own.path else 0)
         if not self.adversarial:
             return (first,)
-        return first, (Turn("judge", ("judge",)), _slowed(self.adam, R1_EVERY if own.r1 else 0))
+        turn = Turn("judge", ("judge",))
+        if self.judged == "plain":
+            return first, (turn, PLAIN)
+        return first, (turn, _slowed(self.adam, R1_EVERY if own.r1 else 0))
 
     def length(self, examples: int) -> int:
         """As many as asked for, whatever the size of the set."""
@@ -305,7 +325,8 @@ class StyleGAN2Recipe(Recipe):
 
     def _judged(self, judge: nn.Module, real: Tensor, made: Tensor, memory: Learned) -> tuple[Tensor, Tensor]:
         augment = self._settled.augment
-        if len(real) % GROUP:
+        # A batch of both kinds would tell them apart by its own statistics.
+        if len(real) % GROUP or self.judged == "plain":
             both = [judge(_laid_out(changed(kind, augment, memory.p))) for kind in (real, made)]
             return both[0], both[1]
         # Every second picture is a real one: the spread is then looked at within groups of one kind.
@@ -350,13 +371,17 @@ class StyleGAN2Recipe(Recipe):
     def card(self, product: str) -> Card:
         """Describe one of the networks."""
         return Card(
-            name=ARCHITECTURES[product],
+            name=self._architecture(product),
             task=self.task,
-            architecture=ARCHITECTURES[product],
+            architecture=self._architecture(product),
             sizes=dict(self._sizes_of(product)),
             settings={"trained_size": self._sizes["side"]},
             paper="arXiv:1912.04958",
         )
+
+    def _architecture(self, product: str) -> str:
+        plain = product == "judge" and self.judged == "plain"
+        return "dcgan-judge" if plain else ARCHITECTURES[product]
 
     @cached_property
     def _sizes(self) -> dict[str, Any]:
@@ -371,6 +396,8 @@ class StyleGAN2Recipe(Recipe):
         }
 
     def _sizes_of(self, product: str) -> dict[str, Any]:
+        if product == "judge" and self.judged == "plain":
+            return {"side": self._sizes["side"], "width": PLAIN_WIDTH}
         if product == "judge":
             return {name: self._sizes[name] for name in ("side", "channels", "limit")} | {"group": GROUP}
         if product == "encoder":
