@@ -91,7 +91,7 @@ def here(recipe: Recipe, folder: Path) -> dict[str, object]:
     """What a run takes from outside, replaced by what is on every machine."""
     picture = folder / "style.png"
     Image.new("RGB", (64, 64)).save(picture)
-    known = {"start": "", "teacher": "features", "style.picture": str(picture)}
+    known = {"start": "", "start_encoder": "", "teacher": "features", "style.picture": str(picture)}
     return {name: value for name, value in known.items() if name in flat(recipe)}
 
 

@@ -52,6 +52,19 @@ def test_the_film_begins_and_ends_with_what_it_was_given_bit_for_bit(
     assert all(np.abs(pictures[2] - pictures[end]).max() > 0.01 for end in (0, 5))
 
 
+def test_a_film_between_pictures_without_noise(model: str, latents: list[Latent]) -> None:
+    silent = [replace(latent, noise="none") for latent in latents[:2]]
+    film = cells(morph(silent[0], silent[1], model=model, frames=3))
+    assert np.array_equal(film[2], shown(silent[1], model))
+    mixed = cells(morph(silent[0], latents[0], model=model, frames=3, even=False))
+    assert np.array_equal(mixed[0], shown(silent[0], model))
+    # Half way between no noise and maps are maps of half their size.
+    maps = latents[0].noise
+    assert isinstance(maps, tuple)
+    half = replace(latents[0], noise=tuple(plane * 0.5 for plane in maps))
+    assert np.abs(mixed[1] - shown(half, model)).max() < 1e-3
+
+
 @pytest.mark.parametrize("loop", [False, True])
 def test_a_film_through_several_shows_each_of_them(loop: bool, model: str, latents: list[Latent]) -> None:
     film = morph(

@@ -190,6 +190,24 @@ def zipped(path: Path, data: bytes) -> Path:
     return path
 
 
+PYTHON_2 = "{'descr': '<f4', 'fortran_order': False, 'shape': (8L,)}"
+
+
+def headed(text: str) -> bytes:
+    """An array with a header of any kind, and nothing behind it."""
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode()
+
+
+def broken(path: Path, compression: int) -> Path:
+    """An archive whose compressed bytes are damaged."""
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        archive.writestr("direction.npy", np.random.default_rng(0).bytes(400))
+    data = bytearray(path.read_bytes())
+    data[60:100] = b"\xff" * 40
+    path.write_bytes(data)
+    return path
+
+
 def put(path: Path, data: bytes) -> Path:
     path.write_bytes(data)
     return path
@@ -205,6 +223,12 @@ def put(path: Path, data: bytes) -> Path:
         (lambda folder: put(folder / "a.npy", lying((8, 10**9))), "announces"),
         (lambda folder: put(folder / "a.npy", b"\x93NUMPY\x03\x00"), "format"),
         (lambda folder: put(folder / "a.npy", b""), "cannot be read"),
+        (lambda folder: put(folder / "a.npy", headed("{'shape': (")), "has a header that is none"),
+        (lambda folder: put(folder / "a.npy", headed("-" * 9000 + "1")), "has a header that is none"),
+        (lambda folder: put(folder / "a.npy", headed("1+" * 4000 + "1")), "cannot be read"),
+        (lambda folder: put(folder / "a.npy", headed(PYTHON_2)), "announces"),
+        (lambda folder: broken(folder / "a.npz", zipfile.ZIP_DEFLATED), "cannot be read"),
+        (lambda folder: broken(folder / "a.npz", zipfile.ZIP_LZMA), "numpy does not write"),
         (lambda folder: put(folder / "a.npz", b"PK\x03\x04 and no more"), "cannot be read"),
         (lambda folder: npz(folder / "a.npz", a=np.eye(8)[0], b=np.eye(8)[1]), "'a', 'b', and none is"),
         (lambda folder: npz(folder / "a.npz", direction=np.zeros(8)), "is zero or no number"),

@@ -24,7 +24,8 @@ from retouch.tasks.invert.edit.framing import framed
 from retouch.tasks.invert.edit.inverter import Inversion, Inverter
 from retouch.tasks.invert.edit.latent import SUFFIX, Latent
 from retouch.tasks.invert.edit.opening import opened
-from retouch.tasks.invert.edit.settings import WORK, Settings
+from retouch.tasks.invert.edit.settings import FIDELITY, WORK, Settings
+from retouch.tasks.invert.method import fidelity
 from retouch.tasks.invert.network import StyleGAN2Encoder
 from retouch.weights import JSON, Card
 from tests.tasks.invert.edit import toys
@@ -483,3 +484,8 @@ def test_naming_the_verb_imports_no_torch() -> None:
     code = "import sys, retouch.tasks.invert.edit; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_what_is_meant_when_nothing_is_said_is_the_methods_own() -> None:
+    # The verb cannot import it: that would take torch to show the help.
+    assert FIDELITY == fidelity.DEFAULT

@@ -106,6 +106,21 @@ def test_one_of_another_generator_is_refused_by_name() -> None:
         latent(noise=[torch.zeros(4, 4)])
 
 
+def test_a_head_that_lies_about_its_generator_is_refused() -> None:
+    for changes, said in (
+        ({"side": 32}, "stylegan2 of 32 pixels, and toy is a stylegan2 of 16"),
+        ({"label": 3}, "class 3, and toy has no classes"),
+    ):
+        with pytest.raises(InputError, match=said):
+            replace(latent(), **changes).render(toys.model())
+
+
+def test_numbers_that_no_picture_comes_of_are_refused() -> None:
+    huge = replace(latent(), rows=torch.full((6, 8), 3e38))
+    with pytest.raises(InputError, match="NaN or infinity of this latent, whose numbers reach 3e"):
+        huge.picture(toys.model())
+
+
 def test_what_cannot_be_written_says_so() -> None:
     with pytest.raises(WeightsError, match="cannot be written"):
         latent(facts={"psnr": float("nan")}).encoded()

@@ -31,6 +31,15 @@ def test_own_pictures_are_found(name: Name) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_one_evaluation_is_of_the_start(name: Name) -> None:
+    made = toys.of(name)
+    start = made.draw(2, torch.Generator().manual_seed(0))
+    found = search(made, Objective(toys.own(1), PLAIN), start, evaluations=1)
+    torch.testing.assert_close(found.codes, start)
+    assert found.evaluations == 2
+
+
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("optimiser", ["lbfgs", "adam"])
 def test_every_space_gets_better_and_the_same_twice(name: Name, optimiser: str) -> None:
     made, objective = toys.of(name), Objective(toys.own(1, seed=7), Wish(power=1))
@@ -74,14 +83,14 @@ def test_a_larger_prior_gives_likelier_codes() -> None:
             search(
                 made,
                 Objective(target, Wish(perceptual="none", prior=weight)),
-                made.average(),
+                made.draw(1, torch.Generator().manual_seed(0)),
                 evaluations=30,
             ).prior
         )
-        for weight in (0.0, 1e-2, 1.0)
+        for weight in (0.0, 1e-2, 10.0)
     ]
     assert priors == sorted(priors, reverse=True)
-    assert priors[-1] < 0.5 * priors[0]
+    assert priors[-1] < 0.05 * priors[0]
 
 
 @pytest.mark.parametrize("optimiser", ["lbfgs", "adam"])
@@ -123,12 +132,12 @@ def test_the_best_of_many() -> None:
     many = starts(made, 16)
     assert torch.equal(many[:1], made.average())
     heard: list[Seen] = []
-    found = best_of(made, Objective(target, PLAIN), many, evaluations=160, keep=2, told=heard.append)
-    assert len(found.codes) == len(found.history) == 2
-    assert float(found.losses[0]) <= float(found.losses[1])
-    assert 140 < found.evaluations <= 160
+    found = best_of(made, Objective(target, PLAIN), many, evaluations=240, keep=4, told=heard.append)
+    assert len(found.codes) == len(found.history) == 4
+    assert found.losses.tolist() == sorted(found.losses.tolist())
+    assert 220 < found.evaluations <= 240
     assert sum(len(each.numbers) for each in heard) == found.evaluations
-    assert [len(heard[0].numbers), len(heard[-1].numbers)] == [16, 2]
+    assert [len(heard[0].numbers), len(heard[-1].numbers)] == [16, 4]
     assert [each.evaluations for each in heard] == list(range(1, len(heard) + 1))
     alone = search(made, Objective(target, PLAIN), many[:1], evaluations=20)
     assert float(found.losses[0]) < float(alone.losses)

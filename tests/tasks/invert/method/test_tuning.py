@@ -57,7 +57,9 @@ def test_changes_are_of_the_rank_in_every_layer() -> None:
 def test_locality_spares_other_pictures() -> None:
     free, bound = tuning(locality=0.0), tuning(locality=30.0)
     assert bound.drift < 0.6 * free.drift
-    assert tuning(anchors=0).drift == 0.0
+    alone = tuning(anchors=0)
+    assert alone.drift == 0.0
+    assert alone.loss == pytest.approx(min(alone.history), rel=0.03), "rounding cost more than it may"
 
 
 def test_fitted_noise_is_kept() -> None:

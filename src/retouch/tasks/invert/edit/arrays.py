@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import math
+import tokenize
+import warnings
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +23,20 @@ MAX_BYTES = 64 << 20
 
 _HEADER = 10_000  # characters of an array's header
 _MOST = 256  # arrays of a file
+
+_BROKEN = (
+    OSError,
+    ValueError,
+    TypeError,
+    OverflowError,
+    SyntaxError,
+    EOFError,
+    RuntimeError,
+    NotImplementedError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What numpy and zipfile raise of damaged files."""
 
 
 def arrays(path: Path) -> dict[str, Tensor]:
@@ -40,7 +57,7 @@ def arrays(path: Path) -> dict[str, Tensor]:
             raise UnreadableWeights(f"{path!s:.200} has {size:,} bytes, more than the {MAX_BYTES:,} allowed")
         alone = path.suffix.lower() == ".npy"
         found = {"": _array(path.read_bytes(), path)} if alone else _members(path)
-    except (OSError, ValueError, EOFError, RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:
+    except _BROKEN as error:
         if isinstance(error, UnreadableWeights):
             raise
         reason = getattr(error, "strerror", None) or str(error)
@@ -60,6 +77,11 @@ def _members(path: Path) -> dict[str, Tensor | None]:
             )
         found: dict[str, Tensor | None] = {}
         for entry in entries:
+            if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise UnreadableWeights(
+                    f"{path!s:.200} is compressed in a way that numpy does not write; save it by "
+                    "numpy.savez(…)"
+                )
             with archive.open(entry) as file:
                 # What the archive says of a size may be a lie.
                 data = file.read(MAX_BYTES + 1)
@@ -74,7 +96,14 @@ def _array(data: bytes, path: Path) -> Tensor | None:
     read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     if version not in read:
         raise UnreadableWeights(f"{path!s:.200} is of numpy's format {version}, and 1.0 and 2.0 are read")
-    shape, columns_first, dtype = read[version](file, max_header_size=_HEADER)
+    try:
+        with warnings.catch_warnings():
+            # Files of Python 2 are read with a warning, which is nothing to the person who has one.
+            warnings.simplefilter("ignore")
+            shape, columns_first, dtype = read[version](file, max_header_size=_HEADER)
+    except (tokenize.TokenError, MemoryError):
+        # Python's parser gives up so on a header of nothing but brackets or signs.
+        raise UnreadableWeights(f"{path!s:.200} has a header that is none; make it again") from None
     if dtype.hasobject or dtype.kind not in "fiu":
         return None
     wanted = math.prod(shape) * dtype.itemsize

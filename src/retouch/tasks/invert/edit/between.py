@@ -131,12 +131,19 @@ class Between:
         return self._space.average()[0] if self.place == "w" else None
 
     def _noise(self) -> list[Tensor] | None:
-        """The maps of all latents, (K, S, S) for each convolution; None where all have the weights file's."""
+        """The maps of all latents, (K, S, S) for each convolution; None where all have the weights file's.
+
+        No noise is maps of 0.
+        """
         network = self._model.network
         if all(latent.noise is None for latent in self._latents) or not isinstance(network, StyleGAN2):
             return None
         own = [conv.noise_const.cpu() for conv in network.synthesis.convolutions()]
-        every = [own if latent.noise is None else latent.noise for latent in self._latents]
+        none = [torch.zeros_like(plane) for plane in own]
+        every = [
+            own if latent.noise is None else none if latent.noise == "none" else latent.noise
+            for latent in self._latents
+        ]
         return [torch.stack([plane.float() for plane in planes]) for planes in zip(*every, strict=True)]
 
     def _tuned(self) -> list[StyleGAN2] | None:

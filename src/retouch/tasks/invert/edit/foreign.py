@@ -60,8 +60,9 @@ def read(path: Path, model: Model) -> Latent:
         inner = [each for each in found if each.rpartition(".")[2] in NAMES]
         alone = inner if len(inner) == 1 else list(found) if len(found) == 1 else []
         if not alone:
+            held = ", ".join(map(repr, list(found)[:5])) or "no numbers"
             raise UnreadableWeights(
-                f"{path!s:.200} holds {', '.join(map(repr, list(found)[:5]))}, and none is called "
+                f"{path!s:.200} holds {held}, and none is called "
                 f"{', '.join(name for name in NAMES if name)}; save one latent under one of these names"
             )
         name = alone[0]

@@ -214,6 +214,16 @@ class Latent:
                 f"pass model={self.model!r:.100} or the weights file that it was found with (`retouch "
                 "weights list` shows those that can be had), or invert the photo again"
             )
+        if (self.kind, self.side) != (model.kind, model.side):
+            raise InputError(
+                f"the latent says that it is of a {self.kind} of {self.side} pixels, and {model.name} is a "
+                f"{model.kind} of {model.side}; invert the photo again"
+            )
+        if self.label is not None and not 0 <= self.label < model.classes:
+            raise InputError(
+                f"the latent says that it is of class {self.label}, and {model.name} has "
+                f"{model.classes or 'no'} classes; invert the photo again"
+            )
         shape = (model.latent,) if model.kind == "dcgan" else (model.rows, model.style)
         if tuple(self.rows.shape) != shape:
             raise InputError(

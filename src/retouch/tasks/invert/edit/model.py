@@ -257,7 +257,8 @@ class Model:
             (B, 3, R, R) in [0, 1].
 
         Raises:
-            InputError: a shape is not the network's, or a DCGAN is given noise or tuning.
+            InputError: a shape is not the network's, a DCGAN is given noise or tuning, or what is made is no
+                picture, as numbers are too large.
         """
         wanted = (self.latent,) if isinstance(self.network, DCGAN) else (self.rows, self.style)
         if rows.shape[1:] != wanted:
@@ -276,6 +277,12 @@ class Model:
             else:
                 maps = [plane.to(self.device, torch.float32) for plane in noise]
                 made = network.synthesis(rows, maps)
+        if not bool(torch.isfinite(made).all()):
+            raise InputError(
+                f"{self.name} makes NaN or infinity of this latent, whose numbers reach "
+                f"{float(rows.abs().max()):.3g}, where some units are usual; give another latent, or other "
+                "weights"
+            )
         return self.shown(made)
 
     def tuned(self, tuning: Tuning) -> StyleGAN2:

@@ -17,7 +17,7 @@ Optimiser = Literal["lbfgs", "adam"]
 Crop = Literal["centre", "pad"]
 Precision = Literal["float32", "bfloat16"]
 
-FIDELITY = 0.7
+FIDELITY = 0.6
 """What is meant when nothing is said; the method's own."""
 
 MOST_EVALUATIONS = 100_000

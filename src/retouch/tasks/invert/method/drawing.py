@@ -95,7 +95,7 @@ class Bound(Space):
         self.network: StyleGAN2 | DCGAN = inner.network
         self.name: Name = inner.name
         self.shape = (groups, *inner.shape[1:]) if groups else inner.shape
-        self.deviation = inner.deviation
+        self.deviation, self.pace = inner.deviation, inner.pace
 
     def spread(self, codes: Tensor) -> Tensor:
         """Give each row the code of its group: codes of the inner space."""

@@ -15,7 +15,7 @@ _PRIORS = (1e-2, 1e-5)
 _TOGETHER = (3e-2, 3e-5)
 """Weights of the ends, between which their logarithms go evenly."""
 
-_ALONE = 4e-2
+_ALONE = 8e-2
 """Weight of the prior where there is one style, which has to go further for the same likeness."""
 
 
@@ -41,8 +41,9 @@ class Opening:
 def opening(fidelity: float) -> Opening:
     """Say what a fidelity means.
 
-    At 0 there is one style in p, held firmly to the training's. Above, each row has a style of its own in p+. That they are alike, and like the training's, is worth less and less: by a factor of 1000
-    from 0 to 1, where nothing holds rows together any more.
+    At 0 there is one style in p, held firmly to the training's. Above, each row has a style of its own in
+    p+. That they are alike, and like the training's, is worth less and less: by a factor of 1000 up to 1,
+    where nothing holds rows together any more.
 
     Args:
         fidelity: from 0, a picture like the training's, to 1, like the photo.
