@@ -136,6 +136,25 @@ def test_a_folder_of_photos_and_latents(say: Say) -> None:
     assert "note: left out, as they are no pictures: weights.safetensors" in said.out
 
 
+def test_a_damaged_latent_in_a_folder_stops_nothing_but_itself(say: Say) -> None:
+    home = Path(shelf())
+    (home / "damaged.latent.safetensors").write_bytes(b"not a latent")
+    said = say("trace", str(home), "-o", "out")
+    assert said.code == 1
+    assert (
+        said.err
+        == "retouch: error: damaged.png: shelf/damaged.latent.safetensors cannot be used as a latent\n"
+    )
+    assert inside("out") == [
+        "a.jpg",
+        "a.latent.safetensors",
+        "b.latent.safetensors",
+        "b.png",
+        "deep/c.latent.safetensors",
+        "deep/c.png",
+    ]
+
+
 def test_a_folder_is_gone_on_with(say: Say) -> None:
     home = shelf()
     Path("out").mkdir()

@@ -13,6 +13,7 @@ from unittest import mock
 import numpy as np
 
 from retouch import catalog
+from retouch.errors import UnreadableWeights
 from retouch.image import Animation, Picture
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ def trace(
         A gray picture, moving, with the latent's bytes beside it.
     """
     calls.append(dict(locals()))
+    if Path(str(latent)).name.startswith("damaged"):
+        raise UnreadableWeights(f"{latent} cannot be used as a latent")
     frames = [np.full((8, 12, 3), level + step, np.uint8) for step in (0, 100)]
     made = Picture.of(np.full((4, 6, 3), level, np.uint8)).edited(
         np.full((4, 6, 3), level / 255, np.float32), report={"loss": float(level)}

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING
 
 from retouch.cli.destination import Destination, check_folder
 from retouch.cli.printing import Printing, Result, one_line
-from retouch.errors import Cancelled, InputError, RetouchError, UnknownName, UnwritablePicture, WeightsError
+from retouch.errors import (
+    Cancelled,
+    InputError,
+    RetouchError,
+    UnknownName,
+    UnreadableWeights,
+    UnwritablePicture,
+    WeightsError,
+)
 from retouch.progress import Progress, ProgressCallback
 
 if TYPE_CHECKING:
@@ -160,9 +168,11 @@ def perform(
             raise Cancelled(
                 f"{stopped}; {done} of {len(todo.pictures)} pictures are written to {output}"
             ) from None
-        except (UnknownName, WeightsError):
-            raise
         except (RetouchError, MemoryError) as error:
+            # What is wrong with the weights is wrong for all; a latent file that is damaged is so alone.
+            alone = name in todo.latents and isinstance(error, UnreadableWeights)
+            if isinstance(error, UnknownName | WeightsError) and not alone:
+                raise
             failed.append({"file": str(name), "error": type(error).__name__, "message": _said(error)})
             if not printing.json:
                 print(

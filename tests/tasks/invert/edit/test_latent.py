@@ -98,8 +98,10 @@ def test_a_dcgans_is_its_z() -> None:
 
 def test_one_of_another_generator_is_refused_by_name() -> None:
     other = toys.model(1)
-    with pytest.raises(InputError, match=r"found with the generator 'toy'.*sha256 .*pass model='toy'"):
+    with pytest.raises(InputError, match=r"found with the generator 'toy'.*sha256 .*; pass the weights file"):
         latent().render(other)
+    with pytest.raises(InputError, match=r"found with the generator 'faces'.*; pass model='faces' or the"):
+        replace(latent(), model="faces").render(other)
     with pytest.raises(InputError, match=r"latent is \(5, 8\)"):
         Latent.of(toys.model(), torch.zeros(5, 8))
     with pytest.raises(InputError, match="maps of noise"):

@@ -7,9 +7,10 @@ import torch
 
 from retouch.errors import Cancelled, InputError, UnknownName
 from retouch.tasks.invert.method import noise as noises
+from retouch.tasks.invert.method import search as searching
 from retouch.tasks.invert.method.objective import Objective
 from retouch.tasks.invert.method.search import Seen, best_of, rounds, search, starts
-from retouch.tasks.invert.method.spaces import NAMES, Name, space
+from retouch.tasks.invert.method.spaces import NAMES, Name, Noise, Space, space
 from retouch.tasks.invert.method.wish import Wish
 from tests.tasks.invert.method import toys
 
@@ -60,6 +61,28 @@ def test_a_dcgan_is_searched_in_z() -> None:
     assert float(found.losses) < 0.2 * found.history[0][0]
     assert torch.equal(found.rows, found.codes)
     assert torch.equal(found.pictures, toys.dcgan()(found.codes))
+
+
+def test_many_candidates_take_no_more_memory_than_a_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = toys.of("p")
+    start = made.draw(5, torch.Generator().manual_seed(0))
+    whole = search(made, Objective(toys.own(5), PLAIN), start, evaluations=4)
+    sizes: list[int] = []
+    render = type(made).render
+
+    def counted(self: Space, codes: torch.Tensor, noise: Noise = "const") -> torch.Tensor:
+        if torch.is_grad_enabled():
+            sizes.append(len(codes))
+        return render(self, codes, noise)
+
+    monkeypatch.setattr(type(made), "render", counted)
+    monkeypatch.setattr(searching, "MOST_PIXELS", 2 * 16 * 16)
+    heard: list[Seen] = []
+    parts = search(made, Objective(toys.own(5), PLAIN), start, evaluations=4, told=heard.append)
+    assert sizes[:3] == [2, 2, 1]
+    assert heard[0].pictures.shape[0] == len(heard[0].losses) == 5
+    torch.testing.assert_close(parts.losses, whole.losses, rtol=1e-3, atol=1e-6)
+    assert [len(past) for past in parts.history] == [len(past) for past in whole.history]
 
 
 def test_what_codes_cost() -> None:

@@ -60,7 +60,7 @@ def test_a_few_steps_make_pictures_again() -> None:
     torch.manual_seed(0)
     recipe = training.changed(stylegan2(), {**ALONE, "adam": {"rate": 0.005, "beta1": 0.5}})
     networks = {name: network.train() for name, network in recipe.networks().items()}
-    assert set(networks) == {"generator", "encoder"}
+    assert set(networks) == {"generator", "encoder", "sampler"}
     steps = Stepper(recipe, networks, recipe.memory(), Group(0, 1, torch.device("cpu")))
     # Two kinds of pictures, which the encoder has to tell from one another.
     light = torch.tensor([0.9, 0.1] * 4).view(8, 1, 1, 1)
@@ -87,7 +87,7 @@ def test_it_resumes_exactly_and_a_game_goes_on_from_its_files(tmp_path: Path) ->
     for network, tensors in first.items():
         for name, value in tensors.items():
             assert torch.equal(value, second[network][name]), name
-    assert set(outcome.weights) == {"generator", "encoder"}
+    assert set(outcome.weights) == {"generator", "encoder", "sampler"}
     assert outcome.metrics["psnr_again"] > 0
     encoder = load(outcome.weights["encoder"])
     assert isinstance(encoder.network, StyleGAN2Encoder)

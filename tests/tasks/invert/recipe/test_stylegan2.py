@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -10,9 +11,11 @@ from torch import nn
 
 from retouch import training
 from retouch.errors import InputError
-from retouch.tasks.invert.network import StyleGAN2
+from retouch.tasks.invert.network import StyleGAN2, StyleGAN2Encoder
+from retouch.tasks.invert.network.modulated import unit_mean_square
 from retouch.tasks.invert.recipe import RECIPES, StyleGAN2Recipe
 from retouch.tasks.invert.recipe.augmenting import Learned
+from retouch.tasks.invert.recipe.sampling import fit
 from retouch.training.checkpoint import read_state
 from retouch.training.distributed import Group
 from retouch.training.step import Stepper
@@ -167,3 +170,24 @@ def test_presets_fit_the_recipe(name: str) -> None:
     assert next(turn.name for turn, _ in recipe.turns()) == "generator"
     if name != "paper":  # whose networks are large
         assert recipe.networks().keys() == set(recipe.products())
+
+
+def test_a_sampler_draws_what_the_encoder_says_of_pictures() -> None:
+    torch.manual_seed(0)
+    sizes: dict[str, Any] = {"side": 8, "channels": "8,8", "latent": 16, "style": 16, "layers": 2}
+    generator, sampler = (StyleGAN2(**sizes).requires_grad_(False) for _ in range(2))
+    encoder = StyleGAN2Encoder(side=8, channels="8,8", latent=16).requires_grad_(False)
+    pictures = torch.randn(500, 3, 8, 8) + torch.tensor([1.0, 0.0, -1.0]).view(3, 1, 1)
+    fit(sampler, generator, encoder, torch.split(pictures, 100))
+    guesses = [encoder(side)[0] for side in (pictures, pictures.flip(3))]
+    first, theirs = (network.mapping.get_submodule("fc0") for network in (generator, sampler))
+    linear = [torch.nn.functional.linear(x, layer.weight * layer.pace / 4, layer.bias * layer.pace)
+              for layer, x in ((first, unit_mean_square(torch.cat(guesses))),
+                               (theirs, unit_mean_square(torch.randn(20_000, 16))))]  # fmt: skip
+    # The same mean and covariance, up to 20,000 drawings and to noise of constant length.
+    for moment in (lambda x: x.mean(dim=0), lambda x: torch.cov(x.T)):
+        wanted, found = moment(linear[0]), moment(linear[1])
+        assert (found - wanted).norm() < 0.1 * wanted.norm()
+    same = set(generator.state_dict()) - {"mapping.fc0.weight", "mapping.fc0.bias", "mapping.w_avg"}
+    assert all(torch.equal(generator.state_dict()[key], sampler.state_dict()[key]) for key in same)
+    assert not torch.equal(generator.mapping.w_avg, sampler.mapping.w_avg)

@@ -208,11 +208,13 @@ class Latent:
             InputError: it was found with another one, or does not fit it.
         """
         if self.digest != model.digest:
+            # Of the same name, it is another version of it.
+            another = "pass " if self.model == model.name else f"pass model={self.model!r:.100} or "
             raise InputError(
                 f"the latent was found with the generator {self.model!r:.100} ({self.kind}, {self.side} "
                 f"pixels, sha256 {self.digest[:12]}…), and {model.name!r} has sha256 {model.digest[:12]}…; "
-                f"pass model={self.model!r:.100} or the weights file that it was found with (`retouch "
-                "weights list` shows those that can be had), or invert the photo again"
+                f"{another}the weights file that it was found with (`retouch weights list` shows those that "
+                "can be had), or invert the photo again"
             )
         if (self.kind, self.side) != (model.kind, model.side):
             raise InputError(

@@ -32,6 +32,9 @@ PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 SCREENING = 1 / 3
 """Part of the evaluations in which starts compete."""
 
+MOST_PIXELS = 1 << 19
+"""Of the pictures that are made and judged at once: one of 1024 pixels, 128 of 64, some 1.2 GB."""
+
 _PRUNING = 4
 """One of so many starts stays in each round."""
 
@@ -317,15 +320,23 @@ class _Variables:
 
     def asked(self, points: Tensor, numbers: list[int]) -> tuple[Tensor, Tensor]:
         """Give losses and slopes at points."""
-        with torch.enable_grad():
-            points = points.detach().requires_grad_()
-            pictures, judged = self.judged(points, numbers)
-            (slopes,) = torch.autograd.grad(judged.loss.sum(), points)
-        losses = judged.loss.detach()
-        for number, loss in zip(numbers, losses.tolist(), strict=True):
-            self.history[number].append(loss)
-        self.seen = Seen(0, numbers, pictures.detach(), losses)
-        return losses, slopes
+        most = max(1, MOST_PIXELS // self.space.network.side**2)
+        losses: list[Tensor] = []
+        slopes: list[Tensor] = []
+        pictures: list[Tensor] = []
+        for first in range(0, len(numbers), most):
+            some = numbers[first : first + most]
+            with torch.enable_grad():
+                part = points[first : first + most].detach().requires_grad_()
+                made, judged = self.judged(part, some)
+                slopes.append(torch.autograd.grad(judged.loss.sum(), part)[0])
+            losses.append(judged.loss.detach())
+            pictures.append(made.detach())
+            for number, loss in zip(some, losses[-1].tolist(), strict=True):
+                self.history[number].append(loss)
+        found = torch.cat(losses)
+        self.seen = Seen(0, numbers, torch.cat(pictures), found)
+        return found, torch.cat(slopes)
 
     def judged(self, points: Tensor, numbers: list[int]) -> tuple[Tensor, Judged]:
         """Make the pictures of points and judge them, with what their codes cost."""

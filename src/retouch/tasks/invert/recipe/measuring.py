@@ -53,21 +53,30 @@ def opened(source: str, size: int, *, flip: bool) -> pictures_of.Drawn:
     return pictures_of.Drawn(train, train.plain())
 
 
+LEARNED = 4000
+"""The most training pictures of which an encoder is asked."""
+
+
 class Yardstick:
     """Real pictures, and how far two sets of them are from one another; made once for the data of a run.
 
     Args:
         data: whose they are.
         folder: where Inception's weights may be; without them there is no KID.
+
+    Attributes:
+        real: held-out pictures, (N, 3, R, R) in [0, 1].
+        learned: training pictures, likewise.
+        floor: the distances of some of these from the real ones.
     """
 
     def __init__(self, data: pictures_of.Drawn, folder: Path | None = None) -> None:
-        self.real = _spread(data.validation or data.train.plain())
+        self.real = _spread(data.validation or data.train.plain(), COUNT)
         path = (folder or home()) / INCEPTION_FILE.name
         self._inception = metrics.InceptionV3.from_file(path) if path.is_file() else None
         self._features = self._seen(self.real)
-        learned = _spread(data.train.plain())
-        self.floor = {f"{name}_floor": value for name, value in self.distances(learned).items()}
+        self.learned = _spread(data.train.plain(), LEARNED)
+        self.floor = {f"{name}_floor": value for name, value in self.distances(_some(self.learned)).items()}
 
     @classmethod
     def of(cls, data: Data) -> Yardstick:
@@ -176,8 +185,13 @@ def _made(make: Make, z: Tensor) -> Tensor:
     return (torch.cat(parts) * 0.5 + 0.5).clamp(0, 1).contiguous()
 
 
-def _spread(examples: Examples) -> Tensor:
+def _some(pictures: Tensor) -> Tensor:
+    count = min(COUNT, len(pictures))
+    return pictures[[index * len(pictures) // count for index in range(count)]]
+
+
+def _spread(examples: Examples, most: int) -> Tensor:
     """Take pictures from all over a set: folders come one after another, and differ."""
-    count = min(COUNT, len(examples))
+    count = min(most, len(examples))
     numbers = (index * len(examples) // count for index in range(count))
     return torch.stack([examples.example(number, 0)["image"] for number in numbers])

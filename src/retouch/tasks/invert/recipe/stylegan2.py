@@ -13,11 +13,12 @@ from retouch.errors import InputError
 from retouch.features import Features
 from retouch.losses import deceiving, judging, r1_penalty
 from retouch.losses.path import path_penalty
-from retouch.tasks.invert.network import DCGANJudge, StyleGAN2, StyleGAN2Encoder, StyleGAN2Judge
+from retouch.tasks.invert.network import StyleGAN2, StyleGAN2Encoder, StyleGAN2Judge
 from retouch.tasks.invert.recipe import choosing, growing
 from retouch.tasks.invert.recipe.augmenting import Augment, Learned, changed
 from retouch.tasks.invert.recipe.measuring import Yardstick, opened
 from retouch.tasks.invert.recipe.reconstructing import Reconstruction, drawn, terms
+from retouch.tasks.invert.recipe.sampling import fit
 from retouch.training import (
     Batch,
     Data,
@@ -35,7 +36,6 @@ from retouch.training import (
 )
 from retouch.training.distributed import find_device
 from retouch.training.game import R1_EVERY
-from retouch.training.start import begin
 from retouch.training.recipe import OpenEngine
 from retouch.weights import Card
 
@@ -45,14 +45,13 @@ PATH_EVERY = 4
 GROUP = 4
 """Pictures whose spread the discriminator looks at together."""
 
-ARCHITECTURES = {"generator": "stylegan2", "judge": "stylegan2-judge", "encoder": "stylegan2-encoder"}
+ARCHITECTURES = {
+    "generator": "stylegan2",
+    "judge": "stylegan2-judge",
+    "encoder": "stylegan2-encoder",
+    "sampler": "stylegan2",
+}
 """What cards call the networks."""
-
-PLAIN = Optimiser(rate=2e-4, beta1=0.5, beta2=0.999, schedule="constant")
-"""Of the plain discriminator: the paper's (Radford et al. 2016, section 4)."""
-
-PLAIN_WIDTH = 48
-"""Channels of its largest maps."""
 
 TRUNCATION = 0.7
 """Of the second sheet of samples."""
@@ -100,8 +99,6 @@ class StyleGAN2Recipe(Recipe):
             weight; null: automatic.
         mixing: share of pictures that are made from two styles.
         noise: of the maps while training: random, or none, by which the generator never learns to use any.
-        judged: by which discriminator: residual is the paper's; plain is DCGAN's, whose batch normalisation and
-            higher rate learn from few pictures in a fraction of the time.
         adversarial: weight of the game with the discriminator; 0: there is none, and pictures are learned by
             making them again alone, which gives blurred ones in little time.
         reconstruction: learn also from training pictures that are made again, with an encoder.
@@ -132,7 +129,6 @@ class StyleGAN2Recipe(Recipe):
     path: float | None = None
     mixing: float = 0.9
     noise: Literal["random", "none"] = "random"
-    judged: Literal["residual", "plain"] = "residual"
     adversarial: float = 1.0
     reconstruction: Reconstruction = field(default_factory=Reconstruction)
     flip: bool = True
@@ -224,33 +220,33 @@ class StyleGAN2Recipe(Recipe):
 
     def networks(self) -> dict[str, nn.Module]:
         """Make both."""
-        plain = self.judged == "plain"
         makers = {
             "generator": StyleGAN2,
-            "judge": DCGANJudge if plain else StyleGAN2Judge,
+            "judge": StyleGAN2Judge,
             "encoder": StyleGAN2Encoder,
+            "sampler": StyleGAN2,
         }
-        starts = {"generator": self.start, "judge": self.start_judge, "encoder": self.start_encoder}
+        starts = {
+            "generator": self.start,
+            "judge": self.start_judge,
+            "encoder": self.start_encoder,
+            "sampler": "",
+        }
         made: dict[str, nn.Module] = {}
         for name in self.products():
             made[name] = makers[name](**self._sizes_of(name))
-            if starts[name] and name == "judge" and plain:
-                begin(made[name], starts[name], self.card(name), options="size and judged")
-            elif starts[name]:
+            if starts[name]:
                 growing.begin(made[name], growing.opened(starts[name], ARCHITECTURES[name]), starts[name])
         return made
 
     def turns(self) -> tuple[tuple[Turn, Optimiser], ...]:
         """The generator moves first, and its encoder with it."""
         own = self._settled
-        making = tuple(name for name in self.products() if name != "judge")
+        making = tuple(name for name in self.products() if name in ("generator", "encoder"))
         first = Turn("generator", making), _slowed(self.adam, PATH_EVERY if own.path else 0)
         if not self.adversarial:
             return (first,)
-        turn = Turn("judge", ("judge",))
-        if self.judged == "plain":
-            return first, (turn, PLAIN)
-        return first, (turn, _slowed(self.adam, R1_EVERY if own.r1 else 0))
+        return first, (Turn("judge", ("judge",)), _slowed(self.adam, R1_EVERY if own.r1 else 0))
 
     def length(self, examples: int) -> int:
         """As many as asked for, whatever the size of the set."""
@@ -325,8 +321,7 @@ class StyleGAN2Recipe(Recipe):
 
     def _judged(self, judge: nn.Module, real: Tensor, made: Tensor, memory: Learned) -> tuple[Tensor, Tensor]:
         augment = self._settled.augment
-        # A batch of both kinds would tell them apart by its own statistics.
-        if len(real) % GROUP or self.judged == "plain":
+        if len(real) % GROUP:
             both = [judge(_laid_out(changed(kind, augment, memory.p))) for kind in (real, made)]
             return both[0], both[1]
         # Every second picture is a real one: the spread is then looked at within groups of one kind.
@@ -349,39 +344,40 @@ class StyleGAN2Recipe(Recipe):
         return torch.where(first[:, :, None], rows, other[:, None])
 
     def products(self) -> tuple[str, ...]:
-        """Editing uses the generator, the judge's features, and an encoder's guesses."""
-        judge = ("judge",) if self.adversarial else ()
-        return ("generator", *judge, *(("encoder",) if self.reconstruction.weight else ()))
+        """Editing uses the generator, the judge's features and an encoder's guesses; or a sampler."""
+        if not self.adversarial:
+            return ("generator", "encoder", "sampler")
+        return ("generator", "judge", *(("encoder",) if self.reconstruction.weight else ()))
 
     def averaged_products(self) -> tuple[str, ...]:
-        """An average of judges judges nothing."""
-        return tuple(name for name in self.products() if name != "judge")
+        """An average of judges judges nothing, and a sampler is made of averages."""
+        return tuple(name for name in self.products() if name in ("generator", "encoder"))
 
     def validate(self, networks: Networks, data: Data, device: torch.device) -> Evaluation:
-        """Compare samples with held-out pictures."""
-        generator = _generator(networks)
-        encoder = networks.get("encoder")
-        return Yardstick.of(data).measured(
-            lambda z: generator(z.to(device)),
+        """Compare samples with held-out pictures; without a game, those of a sampler, which is made here."""
+        generator = maker = _generator(networks)
+        encoder, sampler, yardstick = networks.get("encoder"), networks.get("sampler"), Yardstick.of(data)
+        if isinstance(sampler, StyleGAN2) and isinstance(encoder, StyleGAN2Encoder):
+            seen = yardstick.learned.to(device) * 2.0 - 1.0
+            fit(sampler, generator, encoder, torch.split(seen, 32))
+            maker = sampler
+        return yardstick.measured(
+            lambda z: maker(z.to(device)),
             latent=self._sizes["latent"],
-            nearer=lambda z: generator(z.to(device), truncation=TRUNCATION),
+            nearer=lambda z: maker(z.to(device), truncation=TRUNCATION),
             again=None if encoder is None else lambda x: generator(encoder(x.to(device))[0]),
         )
 
     def card(self, product: str) -> Card:
         """Describe one of the networks."""
         return Card(
-            name=self._architecture(product),
+            name=ARCHITECTURES[product],
             task=self.task,
-            architecture=self._architecture(product),
+            architecture=ARCHITECTURES[product],
             sizes=dict(self._sizes_of(product)),
             settings={"trained_size": self._sizes["side"]},
             paper="arXiv:1912.04958",
         )
-
-    def _architecture(self, product: str) -> str:
-        plain = product == "judge" and self.judged == "plain"
-        return "dcgan-judge" if plain else ARCHITECTURES[product]
 
     @cached_property
     def _sizes(self) -> dict[str, Any]:
@@ -396,8 +392,6 @@ class StyleGAN2Recipe(Recipe):
         }
 
     def _sizes_of(self, product: str) -> dict[str, Any]:
-        if product == "judge" and self.judged == "plain":
-            return {"side": self._sizes["side"], "width": PLAIN_WIDTH}
         if product == "judge":
             return {name: self._sizes[name] for name in ("side", "channels", "limit")} | {"group": GROUP}
         if product == "encoder":

@@ -89,6 +89,9 @@ def chosen(
         width = side_of(int(pixels / tall) - 2 * (margin + fade), fade, multiple)
         if tall * framed[1] <= pixels or width + 2 * (margin + fade) >= framed[1]:
             width = framed[1]
+        # As many pieces as that takes, but none larger than it must be.
+        columns = math.ceil(framed[1] / width)
+        width = max(math.ceil(framed[1] / (columns * multiple)) * multiple, least)
         seen = tall * min(width + 2 * (margin + fade), framed[1])
         tiling = Tiling(height, width, margin, fade, multiple, scale)
         # Rather too much work than too much memory; then as little work as can be.
