@@ -173,6 +173,8 @@ def _result(
     notes = [f"{width}×{height} pixels", f"{seconds:.2f} s"]
     if "noise" in report:
         notes.append(f"noise {report['noise']:.1f}")
+    if "prior" in report and "psnr" in report:
+        notes.append(f"{report['psnr']:.1f} dB of the photo, prior {report['prior']:.2g}")
     if "residual" in report:
         notes.append(f"residual {report['residual']:.1e}")
     text = "\n".join(
