@@ -41,9 +41,9 @@ from retouch.features.frozen import natural_precision
 from retouch.features.vgg import Vgg
 from retouch.image import samples
 from retouch.image.resample import resize
+from retouch.nn.quasinewton import QuasiNewton
 from retouch.tasks.stylize.method.descent import descend
 from retouch.tasks.stylize.method.objective import Objective, Style, Wish
-from retouch.nn.quasinewton import QuasiNewton
 from retouch.tasks.stylize.method.scales import brought, scales
 
 SIDES = (128, 256, 512)

@@ -159,7 +159,12 @@ EDITS: tuple[Edit, ...] = (
     ),
     Edit("morph", "invert", "Make a film from one photo to another.", moving=True),
     Edit("vary", "invert", "Change a photo along a direction that a generator knows.", moving=True),
-    Edit("draw", "invert", "Make a picture of a coloured scribble, such as a generator was trained to make.", companions=(".latent.safetensors",)),
+    Edit(
+        "draw",
+        "invert",
+        "Make a picture of a coloured scribble, such as a generator was trained to make.",
+        companions=(".latent.safetensors",),
+    ),
     Edit("sample", "invert", "Make pictures of noise, as a generator was trained to."),
 )
 """Every edit, in the order in which menus show them."""

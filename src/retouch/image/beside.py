@@ -8,6 +8,9 @@ from pathlib import Path
 
 from retouch.errors import InputError
 
+Companions = Mapping[str, bytes]
+"""Files that belong beside a picture: how a name ends, such as ``.latent.safetensors``, and the bytes."""
+
 
 def companion_path(path: Path, ending: str) -> Path:
     """Say where a file that belongs to a picture lies.
@@ -38,7 +41,7 @@ def companion_paths(path: Path, endings: Iterable[str]) -> tuple[Path, ...]:
     return found
 
 
-def check_companions(companions: Mapping[str, bytes]) -> None:
+def check_companions(companions: Companions) -> None:
     """Refuse files that cannot lie beside a picture.
 
     Args:

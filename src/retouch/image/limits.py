@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from retouch.errors import PictureTooLarge, UnreadablePicture
+from retouch.errors import PictureTooLarge, SizeMismatch, UnreadablePicture
 
 
 def check_pixels(name: str, width: int, height: int, max_pixels: int) -> None:
@@ -36,3 +36,21 @@ def check_frame(name: str, count: int, frame: int | None) -> None:
         )
     if frame is not None and not 0 <= frame < count:
         raise UnreadablePicture(f"{name} has no picture {frame}; it holds {count}, numbered from 0")
+
+
+def check_values(name: str, got: tuple[int, ...], wanted: tuple[int, ...]) -> None:
+    """Refuse an array that has not a value for each pixel.
+
+    Args:
+        name: what the array is.
+        got: its shape.
+        wanted: the shape that fits.
+
+    Raises:
+        SizeMismatch: they differ.
+    """
+    if got != wanted:
+        sizes = "×".join(map(str, got)), "×".join(map(str, wanted))
+        raise SizeMismatch(
+            f"{name} is {sizes[0]} but must be {sizes[1]}; give one value per pixel of the box"
+        )

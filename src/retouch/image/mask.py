@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from retouch.errors import InputError, SizeMismatch, UnknownName
 from retouch.image import native
-from retouch.image.native import Floats
+from retouch.image.native import Floats, frozen
 from retouch.image.picture import Picture, PictureLike
 from retouch.image.shapes import FARTHEST, Box, Point, Polygon, Region
 
@@ -39,7 +39,7 @@ class Mask:
 
     def __init__(self, values: NDArray[np.bool_] | Floats, *, hygiene: str | None = None) -> None:
         # A mask of zeros and ones is held as bool: a quarter of the memory.
-        self._given: NDArray[Any] = _frozen(values)
+        self._given: NDArray[Any] = frozen(values)
         self._other: NDArray[Any] | None = None
         self._hygiene = hygiene
 
@@ -365,7 +365,7 @@ class Mask:
         if self._given.dtype == dtype:
             return self._given
         if self._other is None:
-            self._other = _frozen(self._given > 0 if dtype == np.bool_ else self._given.astype(dtype))
+            self._other = frozen(self._given > 0 if dtype == np.bool_ else self._given.astype(dtype))
         return self._other
 
     def __repr__(self) -> str:
@@ -421,12 +421,6 @@ def _radius(name: str, px: float, size: tuple[int, int] | None = None) -> float:
     if not math.isfinite(value) or (size is None and abs(value) > farthest):
         raise InputError(f"{name} must be a number of pixels, at most {FARTHEST:g}, got {px!r}")
     return max(-farthest, min(value, farthest))
-
-
-def _frozen(array: NDArray[Any]) -> NDArray[Any]:
-    view = array.view()
-    view.flags.writeable = False
-    return view
 
 
 if TYPE_CHECKING:

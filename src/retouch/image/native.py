@@ -152,6 +152,13 @@ def strips(height: int, width: int) -> Iterator[slice]:
     return (slice(top, min(top + step, height)) for top in range(0, height, step))
 
 
+def frozen(array: NDArray[Any]) -> NDArray[Any]:
+    """Give a view of an array that cannot be written to."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
 def _meaning(inks: Samples, facts: FileFacts) -> Colour:
     spaces: dict[int, Space] = {1: "GRAY", 3: "RGB", 4: "CMYK"}
     return colour_of(facts.icc, spaces[inks.shape[2]])

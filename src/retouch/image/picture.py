@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from retouch.errors import InputError, SizeMismatch
+from retouch.errors import InputError
 from retouch.image import native
+from retouch.image.beside import Companions
 from retouch.image.facts import BitDepth, FileFacts, Mode
+from retouch.image.limits import check_values
 from retouch.image.native import Floats, Samples
 from retouch.image.shapes import Box
 
@@ -31,9 +33,6 @@ MAX_BYTES = 1 << 30
 
 Report = Mapping[str, float | int | str]
 """What an edit measured, by name."""
-
-Companions = Mapping[str, bytes]
-"""Files that belong beside a picture: how a name ends, such as ``.latent.safetensors``, and the bytes."""
 
 _NOTHING: Report = MappingProxyType({})
 _NO_FILES: Companions = MappingProxyType({})
@@ -56,16 +55,7 @@ class Picture:
     ((2, 3), 1.0)
     """
 
-    __slots__ = (
-        "_alpha",
-        "_animation",
-        "_companions",
-        "_file",
-        "_patches",
-        "_pixels",
-        "_report",
-        "_samples",
-    )
+    __slots__ = ("_alpha", "_animation", "_companions", "_file", "_patches", "_pixels", "_report", "_samples")
 
     def __init__(
         self,
@@ -78,7 +68,7 @@ class Picture:
         companions: Companions = _NO_FILES,
         animation: Animation | None = None,
     ) -> None:
-        self._samples = _frozen(samples)
+        self._samples = native.frozen(samples)
         self._file = file
         self._patches = patches
         self._alpha = alpha
@@ -200,7 +190,7 @@ class Picture:
         """The opacity, (H, W) in [0, 1], not multiplied into the colours; None when opaque."""
         channel = native.alpha_channel(self._samples, self._file)
         if self._alpha is None and channel is not None:
-            self._alpha = _frozen(native.unit(self._samples[..., channel]))
+            self._alpha = native.frozen(native.unit(self._samples[..., channel]))
         return self._alpha
 
     def decode(self, box: Box) -> Floats:
@@ -217,16 +207,16 @@ class Picture:
         """
         self._check_box(box)
         if self._pixels is not None:
-            return _frozen(self._pixels[box.slices])
+            return native.frozen(self._pixels[box.slices])
         touching = [patch for patch in self._patches if patch[0].intersection(box)]
         if touching and touching[-1][0].contains(box):
             held, values = touching[-1]
-            return _frozen(values[box.shifted(-held.x0, -held.y0).slices])
+            return native.frozen(values[box.shifted(-held.x0, -held.y0).slices])
         rgb = native.decoded(self._samples[box.slices], self._file)
         for held, values in touching:
             common = held.intersection(box) or held
             rgb[common.shifted(-box.x0, -box.y0).slices] = values[common.shifted(-held.x0, -held.y0).slices]
-        return _frozen(rgb)
+        return native.frozen(rgb)
 
     def edited(
         self,
@@ -283,8 +273,8 @@ class Picture:
         where = np.asarray(where)
         if where.dtype != np.bool_:
             raise InputError(f"where must be an array of bool, got {where.dtype}; write where=mask > 0")
-        _check_size("pixels", np.shape(pixels), (*box.size, 3))
-        _check_size("where", where.shape, box.size)
+        check_values("pixels", np.shape(pixels), (*box.size, 3))
+        check_values("where", where.shape, box.size)
         with np.errstate(over="ignore", invalid="ignore"):  # infinity is what is looked for here
             values = np.array(pixels, np.float32, copy=copy or None)
             # the sum is several times faster, and finite unless a value is not, or the values are astronomic
@@ -296,7 +286,7 @@ class Picture:
             np.copyto(values, self.decode(box), where=~where[..., None])
         samples = self._samples.copy()
         native.encode_into(samples[box.slices], self._file, values, None if everywhere else where)
-        patches = self._with_patch(box, _frozen(values))
+        patches = self._with_patch(box, native.frozen(values))
         return Picture(samples, self._file, patches=patches, alpha=self._alpha, report=report)
 
     def with_alpha(self, alpha: Floats) -> Picture:
@@ -309,7 +299,7 @@ class Picture:
             SizeMismatch: the array is not of the picture's size.
             InputError: a value is not finite, or the picture is CMYK.
         """
-        _check_size("alpha", np.shape(alpha), self.size)
+        check_values("alpha", np.shape(alpha), self.size)
         if self._file.mode == "CMYK":
             raise InputError('a CMYK picture cannot hold an alpha; convert it first: .converted(mode="RGBA")')
         opacity = np.array(alpha, np.float32)
@@ -327,7 +317,7 @@ class Picture:
             np.concatenate([inks, own], axis=2),
             file,
             patches=self._patches,
-            alpha=_frozen(opacity),
+            alpha=native.frozen(opacity),
             report=self._report,
             companions=self._companions,
             animation=self._animation,
@@ -497,22 +487,8 @@ class Picture:
             # Many overlapping strokes: one float picture is smaller than all of them.
             whole = np.array(self.decode(self.box))
             whole[box.slices] = values
-            return ((self.box, _frozen(whole)),)
+            return ((self.box, native.frozen(whole)),)
         return (*kept, (box, values))
-
-
-def _frozen(array: NDArray[Any]) -> NDArray[Any]:
-    view = array.view()
-    view.flags.writeable = False
-    return view
-
-
-def _check_size(name: str, got: tuple[int, ...], wanted: tuple[int, ...]) -> None:
-    if got != wanted:
-        sizes = "×".join(map(str, got)), "×".join(map(str, wanted))
-        raise SizeMismatch(
-            f"{name} is {sizes[0]} but must be {sizes[1]}; give one value per pixel of the box"
-        )
 
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from torch import Tensor
 from retouch import metrics, weights
 from retouch.data import holes as drawn
 from retouch.errors import Cancelled, DataError, InputError, UnknownName, UnreadableWeights
-from retouch.metrics.inception import INCEPTION_FILE
 from retouch.features.lpips import BACKBONE_FILES, HEAD_FILES
+from retouch.metrics.inception import INCEPTION_FILE
 from retouch.progress import Progress
 from retouch.tasks.inpaint.network.generator import FFCGenerator
 from retouch.tasks.inpaint.recipe.comparison import Comparison

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from retouch.errors import InputError, NotConverged, UnknownName
-from retouch.tasks.stylize.method.descent import OPTIMISERS, Optimiser, descend
 from retouch.nn.quasinewton import QuasiNewton
+from retouch.tasks.stylize.method.descent import OPTIMISERS, Optimiser, descend
 
 AIM = torch.rand(1, 3, 6, 5, generator=torch.Generator().manual_seed(1))
 WEIGHTS = torch.logspace(-2, 1, AIM.numel()).view_as(AIM)

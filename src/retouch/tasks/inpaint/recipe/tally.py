@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from retouch import metrics
-from retouch.metrics import HolePatches
 from retouch.features.lpips import SMALLEST as SMALLEST_FOR_LPIPS
+from retouch.metrics import HolePatches
 from retouch.metrics.sliced import SMALLEST as SMALLEST_FOR_PATCHES
 from retouch.tasks.inpaint.recipe.comparison import Comparison
 from retouch.tasks.inpaint.recipe.figures import TOTAL, Better, Figure, Sample

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from retouch import metrics
 from retouch.errors import InputError, UnknownName
+from retouch.features.lpips import SMALLEST as SMALLEST_FOR_LPIPS
 from retouch.metrics import FeatureMetric, InceptionV3, Lpips, Metric, PairMetric, Row, SlicedMetric
 from retouch.metrics.inception import INCEPTION_FILE
-from retouch.features.lpips import SMALLEST as SMALLEST_FOR_LPIPS
 from retouch.metrics.luma import luma
 from retouch.metrics.sliced import SMALLEST as SMALLEST_FOR_PATCHES
 

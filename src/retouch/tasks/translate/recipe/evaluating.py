@@ -18,10 +18,10 @@ from retouch.data.examples import Apart, Together
 from retouch.data.listing import Split
 from retouch.data.sources import Direction
 from retouch.errors import DataError, InputError, UnknownName
+from retouch.features.lpips import BACKBONE_FILES, HEAD_FILES
 from retouch.image import Picture
 from retouch.metrics import PAIR_METRICS, SEGMENTER, SET_METRICS, Metric, Report, SetMetric
 from retouch.metrics.inception import INCEPTION_FILE
-from retouch.features.lpips import BACKBONE_FILES, HEAD_FILES
 from retouch.progress import Progress, ProgressCallback
 from retouch.tasks.translate.edit import Precision, Translator
 from retouch.tasks.translate.method.lines import drawn
