@@ -50,7 +50,7 @@ def trace(
     """
     calls.append(dict(locals()))
     if Path(str(latent)).name.startswith("damaged"):
-        raise UnreadableWeights(f"{latent} cannot be used as a latent")
+        raise UnreadableWeights(f"{Path(str(latent))} cannot be used as a latent")
     frames = [np.full((8, 12, 3), level + step, np.uint8) for step in (0, 100)]
     made = Picture.of(np.full((4, 6, 3), level, np.uint8)).edited(
         np.full((4, 6, 3), level / 255, np.float32), report={"loss": float(level)}

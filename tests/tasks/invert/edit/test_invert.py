@@ -459,9 +459,9 @@ def test_a_latent_is_opened_from_a_photo_a_file_or_itself(
         assert opened(value, model).encoded() == found.encoded()
     np.savez(tmp_path / "w.npz", w=toys.codes().numpy())
     assert torch.equal(opened(tmp_path / "w.npz", model).rows, toys.codes()[0])
-    for value in (path, found):
+    for other in (path, found):
         with pytest.raises(InputError, match="found with the generator"):
-            opened(value, toys.model(1))
+            opened(other, toys.model(1))
     with pytest.raises(UnreadablePicture):
         opened(tmp_path / "none.png", model)
     monkeypatch.setitem(WORK, "fast", Settings(**QUICK).work)

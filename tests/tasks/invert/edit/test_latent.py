@@ -109,12 +109,12 @@ def test_one_of_another_generator_is_refused_by_name() -> None:
 
 
 def test_a_head_that_lies_about_its_generator_is_refused() -> None:
-    for changes, said in (
-        ({"side": 32}, "stylegan2 of 32 pixels, and toy is a stylegan2 of 16"),
-        ({"label": 3}, "class 3, and toy has no classes"),
+    for lying, said in (
+        (replace(latent(), side=32), "stylegan2 of 32 pixels, and toy is a stylegan2 of 16"),
+        (replace(latent(), label=3), "class 3, and toy has no classes"),
     ):
         with pytest.raises(InputError, match=said):
-            replace(latent(), **changes).render(toys.model())
+            lying.render(toys.model())
 
 
 def test_numbers_that_no_picture_comes_of_are_refused() -> None:

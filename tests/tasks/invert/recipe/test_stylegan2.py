@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from torch import nn
 from retouch import training
 from retouch.errors import InputError
 from retouch.tasks.invert.network import StyleGAN2, StyleGAN2Encoder
-from retouch.tasks.invert.network.modulated import unit_mean_square
+from retouch.tasks.invert.network.modulated import FullyConnected, unit_mean_square
 from retouch.tasks.invert.recipe import RECIPES, StyleGAN2Recipe
 from retouch.tasks.invert.recipe.augmenting import Learned
 from retouch.tasks.invert.recipe.sampling import fit
@@ -172,6 +173,14 @@ def test_presets_fit_the_recipe(name: str) -> None:
         assert recipe.networks().keys() == set(recipe.products())
 
 
+def fully(network: StyleGAN2) -> Callable[[torch.Tensor], torch.Tensor]:
+    """The first layer of a mapping, without its rectifier."""
+    layer = network.mapping.get_submodule("fc0")
+    assert isinstance(layer, FullyConnected)
+    scale = layer.pace / layer.weight.shape[1] ** 0.5
+    return lambda x: torch.nn.functional.linear(x, layer.weight * scale, layer.bias * layer.pace)
+
+
 def test_a_sampler_draws_what_the_encoder_says_of_pictures() -> None:
     torch.manual_seed(0)
     sizes: dict[str, Any] = {"side": 8, "channels": "8,8", "latent": 16, "style": 16, "layers": 2}
@@ -180,10 +189,10 @@ def test_a_sampler_draws_what_the_encoder_says_of_pictures() -> None:
     pictures = torch.randn(500, 3, 8, 8) + torch.tensor([1.0, 0.0, -1.0]).view(3, 1, 1)
     fit(sampler, generator, encoder, torch.split(pictures, 100))
     guesses = [encoder(side)[0] for side in (pictures, pictures.flip(3))]
-    first, theirs = (network.mapping.get_submodule("fc0") for network in (generator, sampler))
-    linear = [torch.nn.functional.linear(x, layer.weight * layer.pace / 4, layer.bias * layer.pace)
-              for layer, x in ((first, unit_mean_square(torch.cat(guesses))),
-                               (theirs, unit_mean_square(torch.randn(20_000, 16))))]  # fmt: skip
+    linear = [
+        fully(network)(unit_mean_square(z))
+        for network, z in ((generator, torch.cat(guesses)), (sampler, torch.randn(20_000, 16)))
+    ]
     # The same mean and covariance, up to 20,000 drawings and to noise of constant length.
     for moment in (lambda x: x.mean(dim=0), lambda x: torch.cov(x.T)):
         wanted, found = moment(linear[0]), moment(linear[1])
