@@ -176,7 +176,7 @@ def _run_cases(task: str, cases: Sequence[Case], work: Path, *, printing: Printi
             raise ValueError(f"{case.command!r} of {task} shows help and makes no picture")
         facts = dict(result.facts)
         after = Path(str(facts.pop("output"))).name
-        height, width = Picture.of(work / after).size
+        height, width = Picture.open(work / after, frame=0).size
         yield Finished(
             title=case.title,
             caption=case.caption,
