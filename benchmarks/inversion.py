@@ -40,7 +40,7 @@ from retouch.tasks.invert.method.whitening import Whitening, whitening
 from retouch.tasks.invert.method.wish import Wish
 from retouch.tasks.invert.network import StyleGAN2
 
-FOLDER = Path("/work/shared/data/kaokore128/dev")
+FOLDER = Path(__file__).resolve().parents[2] / "shared/data/kaokore128/dev"
 TARGETS = {"own_error": 1e-4, "own_evaluations": 150, "prior_times": 100.0}
 PIXELS = Wish(perceptual="none", prior=0.0)
 PRIOR = 3e-4

@@ -100,7 +100,8 @@ class StyleGAN2Recipe(Recipe):
         mixing: share of pictures that are made from two styles.
         noise: of the maps while training: random, or none, by which the generator never learns to use any.
         adversarial: weight of the game with the discriminator; 0: there is none, and pictures are learned by
-            making them again alone, which gives blurred ones in little time.
+            making them again alone, which gives blurred ones in little time. Beside the generator then lies a
+            sampler, made at each evaluation, whose noise is drawn as the encoder's guesses lie.
         reconstruction: learn also from training pictures that are made again, with an encoder.
         flip: mirror half of the pictures.
         averaged: keep an average of the generator's weights, which is what is measured and saved. Its
@@ -115,6 +116,8 @@ class StyleGAN2Recipe(Recipe):
     Source: Karras et al. 2020, arXiv:1912.04958; ADA: Karras et al. 2020, arXiv:2006.06676, whose automatic
         configuration this follows; DiffAugment: Zhao et al. 2020, arXiv:2006.10738.
     Departs: networks on a CPU are smaller. The average style is averaged with the weights, not copied.
+        Penalties are added to the loss of a step, and have none of their own. The encoder and the sampler are
+        not StyleGAN2's.
     """
 
     name: ClassVar[str] = "stylegan2"
