@@ -423,14 +423,17 @@ def test_presets_differ_and_numbers_go_before_them() -> None:
 
 def test_notes_say_what_a_person_should_know() -> None:
     flat = [1.0] * 100
-    assert report.notes(psnr=30, prior=1, history=flat, aligned=False, styled=True) == []
-    (far, rest) = report.notes(psnr=10, prior=1, history=flat, aligned=False, styled=True)
+    assert report.notes(psnr=30, prior=1, history=flat, aligned=False, space="w+") == []
+    (far, rest) = report.notes(psnr=10, prior=1, history=flat, aligned=False, space="w+")
     assert "10.0 dB" in far
     assert "align" in far
     assert "more starts" in rest
-    assert "align" not in report.notes(psnr=10, prior=1, history=[], aligned=True, styled=True)[0]
-    (unusual,) = report.notes(psnr=30, prior=40, history=[], aligned=False, styled=True)
+    assert "align" not in report.notes(psnr=10, prior=1, history=[], aligned=True, space="w+")[0]
+    (unusual,) = report.notes(psnr=30, prior=40, history=[], aligned=False, space="w+")
     assert "prior 40" in unusual
+    assert "or space p+" in unusual
+    (own,) = report.notes(psnr=30, prior=40, history=[], aligned=False, space="p+")
+    assert own.endswith("take a smaller fidelity"), "p+ is no advice where it was p+"
 
 
 def test_the_verb_is_the_inverter_on_a_file_and_loads_it_once(

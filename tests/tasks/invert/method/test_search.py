@@ -9,7 +9,7 @@ from retouch.errors import Cancelled, InputError, UnknownName
 from retouch.tasks.invert.method import noise as noises
 from retouch.tasks.invert.method import search as searching
 from retouch.tasks.invert.method.objective import Objective
-from retouch.tasks.invert.method.search import Seen, best_of, rounds, search, starts
+from retouch.tasks.invert.method.search import Seen, best_of, rounds, search
 from retouch.tasks.invert.method.spaces import NAMES, Name, Noise, Space, space
 from retouch.tasks.invert.method.wish import Wish
 from tests.tasks.invert.method import toys
@@ -52,6 +52,12 @@ def test_every_space_gets_better_and_the_same_twice(name: Name, optimiser: str) 
     assert one.history == two.history
     assert float(one.losses) < 0.8 * one.history[0][0]
     assert torch.equal(start, made.average()), "the start was changed"
+
+
+def starts(made: Space, count: int) -> torch.Tensor:
+    """The middle, and draws around it; of z only the direction counts, so that half of one is no nearer."""
+    middle, drawn = made.average(), made.draw(count - 1, torch.Generator().manual_seed(0))
+    return torch.cat([middle, drawn if made.name == "z" else torch.lerp(middle, drawn, 0.5)])
 
 
 def test_a_dcgan_is_searched_in_z() -> None:
@@ -153,7 +159,6 @@ def test_noise_that_is_given_or_drawn() -> None:
 def test_the_best_of_many() -> None:
     made, target = toys.of("p"), toys.own(1, seed=3)
     many = starts(made, 16)
-    assert torch.equal(many[:1], made.average())
     heard: list[Seen] = []
     found = best_of(made, Objective(target, PLAIN), many, evaluations=240, keep=4, told=heard.append)
     assert len(found.codes) == len(found.history) == 4
@@ -210,8 +215,6 @@ def test_refusals() -> None:
         best_of(made, objective, start, keep=2)
     with pytest.raises(InputError, match="fewer starts"):
         best_of(made, objective, made.average(9), evaluations=8)
-    with pytest.raises(InputError, match="at least 1"):
-        starts(made, 0)
     plain = space(toys.dcgan(), "z")
     with pytest.raises(InputError, match="DCGAN"):
         search(plain, objective, plain.average(), noise="fitted")

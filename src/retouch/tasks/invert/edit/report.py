@@ -76,7 +76,7 @@ def ssim(made: Tensor, target: Tensor) -> float | None:
     )
 
 
-def notes(*, psnr: float, prior: float, history: Sequence[float], aligned: bool, styled: bool) -> list[str]:
+def notes(*, psnr: float, prior: float, history: Sequence[float], aligned: bool, space: str) -> list[str]:
     """Say what a person should know.
 
     Args:
@@ -84,7 +84,7 @@ def notes(*, psnr: float, prior: float, history: Sequence[float], aligned: bool,
         prior: of its code; 1 is usual.
         history: the losses of the last search.
         aligned: the photo's place was looked for, too.
-        styled: the generator has styles, so that there are other spaces.
+        space: where it was looked for; z is all that a DCGAN has.
     """
     found = []
     if psnr < FAR:
@@ -93,7 +93,10 @@ def notes(*, psnr: float, prior: float, history: Sequence[float], aligned: bool,
         )
         found.append(f"the photo was not found well ({psnr:.1f} dB); {advice}")
     if prior > UNUSUAL:
-        advice = "take a smaller fidelity, or space p+" if styled else "take a larger prior"
+        advice = {
+            "w": "take a smaller fidelity, or space p",
+            "w+": "take a smaller fidelity, or space p+",
+        }.get(space, "take a larger prior" if space == "z" else "take a smaller fidelity")
         found.append(
             f"the latent is unlike any that the generator was trained with (prior {prior:.0f}; 1 is usual), "
             f"so that edits of it may look odd; {advice}"

@@ -195,15 +195,12 @@ class _Draws:
         self._model.label(self._label)
         return self._label
 
-    def _maps(self, generator: torch.Generator) -> list[Tensor] | None:
+    def _maps(self, generator: torch.Generator) -> list[Tensor] | Literal["none"] | None:
         import torch
 
-        if self._noise == "const":
-            return None
-        sides = self._model.noise_sides
-        if self._noise == "none":
-            return [torch.zeros(side, side) for side in sides]
-        return [torch.randn(side, side, generator=generator) for side in sides]
+        if self._noise != "random":
+            return None if self._noise == "const" else "none"
+        return [torch.randn(side, side, generator=generator) for side in self._model.noise_sides]
 
 
 def _table(draws: _Draws, count: int, columns: int, mixed: Sequence[int]) -> _Table:

@@ -158,7 +158,7 @@ class Seeking:
             prior=prior,
             history=way.found.history[0],
             aligned=aligned is not None,
-            styled=self._model.kind == "stylegan2",
+            space=self._name,
         )
         if notes:
             said["note"] = "; ".join(notes)

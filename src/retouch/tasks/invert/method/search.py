@@ -224,30 +224,6 @@ def best_of(
     return found.taking(sorted(stayed, key=lambda number: float(found.losses[number]))[:keep])
 
 
-def starts(space: Space, count: int, seed: int = 0) -> Tensor:
-    """Give codes from which to search: the middle first, then draws half way to it.
-
-    Args:
-        space: of the codes.
-        count: how many.
-        seed: of the draws.
-
-    Returns:
-        (count, …).
-
-    Raises:
-        InputError: none was asked for.
-    """
-    if count < 1:
-        raise InputError(f"{count} starts were asked for; take at least 1")
-    middle = space.average(1)
-    drawn = space.draw(count - 1, torch.Generator().manual_seed(seed)) if count > 1 else middle[:0]
-    if space.name != "z":
-        # Halving a style loses what makes it extreme; halving a z changes nothing but its length.
-        drawn = torch.lerp(middle, drawn, 0.5)
-    return torch.cat([middle, drawn])
-
-
 def rounds(count: int, keep: int, evaluations: int) -> tuple[dict[int, int], int]:
     """Plan how starts compete.
 
