@@ -27,7 +27,7 @@ from record import HOUSE, keep
 
 import retouch
 from retouch import Mask, Picture, weights
-from retouch.image import samples
+from retouch.image import Box, samples
 from retouch.tasks.inpaint.network.inference import prepared
 
 sys.path.insert(0, str(HOUSE))
@@ -70,13 +70,15 @@ def scene(part: float = PART) -> tuple[Picture, Mask]:
     return photo, Mask(inside)
 
 
-def whole(photo: Picture, mask: Mask) -> NDArray[np.float32]:
-    """Fill by the network over all of the photo."""
+def whole(network: Callable[[torch.Tensor], torch.Tensor], photo: Picture, mask: Mask) -> Picture:
+    """Fill by the network over all of the photo; decoded and put back as by ``retouch``, without its rim."""
     hole = mask.values
-    x = np.concatenate([photo.pixels * (1 - hole[..., None]), hole[..., None]], 2).transpose(2, 0, 1)
-    made = prepared(weights.load(MODEL).network)(torch.from_numpy(np.ascontiguousarray(x))[None])
-    found: NDArray[np.float32] = np.where(hole[..., None] > 0, made[0].permute(1, 2, 0).numpy(), photo.pixels)
-    return found
+    everything = Box(0, 0, SIZE[1], SIZE[0])
+    pixels = photo.decode(everything)
+    x = np.concatenate([pixels * (1 - hole[..., None]), hole[..., None]], 2).transpose(2, 0, 1)
+    with torch.inference_mode():
+        made = network(torch.from_numpy(np.ascontiguousarray(x))[None])[0].permute(1, 2, 0).numpy()
+    return photo.edited_box(everything, np.clip(made, 0, 1), mask.inside, report={})
 
 
 def photo_figures(rounds: int) -> dict[str, object]:
@@ -84,10 +86,11 @@ def photo_figures(rounds: int) -> dict[str, object]:
     photo, mask = scene()
     inpainter = retouch.Inpainter.load(MODEL)
     half = retouch.Inpainter.load(MODEL, precision="bfloat16")
+    network = prepared(weights.load(MODEL).network)
     ways: dict[str, Callable[[], object]] = {
         "retouch": lambda: inpainter(photo, mask),
         "retouch bfloat16": lambda: half(photo, mask),
-        "whole photo": lambda: whole(photo, mask),
+        "whole photo": lambda: whole(network, photo, mask),
         "telea": lambda: retouch.inpaint(photo, mask, model="telea"),
         "membrane": lambda: retouch.inpaint(photo, mask, model="membrane"),
     }
@@ -175,7 +178,7 @@ def _peak(what: str) -> float:
 def _child(what: str) -> None:
     photo, mask = scene(1e-4 if what == "little" else PART)
     if what == "whole":
-        whole(photo, mask)
+        whole(prepared(weights.load(MODEL).network), photo, mask)
     else:
         retouch.inpaint(photo, mask, model=MODEL)
     # Not getrusage, whose peak a child inherits from the process that started it.

@@ -147,9 +147,9 @@ def test_the_first_fill_sees_as_much_around_the_hole_as_it_is_wide() -> None:
 
     _, sizes = filled(np.zeros((1000, 1000, 3), np.float32), hole, Method(fill, keep, Limits(widest=100)))
     # 200 px halved once: 100 and 100 on each side, 300, and the next quick side is 320
-    # then 200 + 2 · 64 = 328 → 336
-    assert seen == [((320, 320), 100 * 100, True), ((336, 336), 200 * 200, False)]
-    assert sizes == [(320, 320), (336, 336)]
+    # then 200 + 2 · 24 = 248 → 256
+    assert seen == [((320, 320), 100 * 100, True), ((256, 256), 200 * 200, False)]
+    assert sizes == [(320, 320), (256, 256)]
 
 
 def test_later_parts_go_by_earlier_ones() -> None:
@@ -179,7 +179,7 @@ def test_parts_of_one_size_go_by_earlier_ones() -> None:
             unknown_in.append(int(unknown.sum()))
         return np.full_like(pixels, 0.5)
 
-    method = Method(fill, keep, Limits(budget=40_000, widest=100))
+    method = Method(fill, keep, Limits(budget=15_000, widest=100))
     found, _ = filled(np.zeros((400, 400, 3), np.float32), hole, method)
     assert len(unknown_in) > 4
     assert unknown_in[-1] < unknown_in[0]
@@ -253,6 +253,6 @@ def test_a_reduced_photo_is_read_in_strips(monkeypatch: pytest.MonkeyPatch) -> N
 def test_counted_in_advance() -> None:
     method = Method(plane_through, keep, Limits(budget=40_000, widest=100))
     piece = Piece(Box(100, 100, 500, 500), 400, 2)
-    # 400 at full size: 40,000 pixels are 200², less 64 on each side 72, so 6 × 6
-    # 200 at half the size: 3 × 3; once at a quarter
-    assert crops_of(piece, method) == 36 + 9 + 1
+    # 400 at full size: 40,000 pixels are 200², less 24 on each side 152, so 3 × 3
+    # 200 at half the size: 148 × 248 are enough, 1 × 2; once at a quarter
+    assert crops_of(piece, method) == 9 + 2 + 1

@@ -102,7 +102,7 @@ def classical(
     def fill(pixels: Pixels, unknown: Plane, guide: Pixels | None) -> Pixels:  # noqa: ARG001
         return methods.fill(name, pixels, unknown)  # type: ignore[arg-type]
 
-    limits = Limits(margin=_CLASSICAL_MARGIN)
+    limits = Limits(margin=_CLASSICAL_MARGIN, near=_CLASSICAL_MARGIN)
     return Way(name, fill, lambda _: limits, math.inf, 2, own_colours=False)
 
 

@@ -14,6 +14,9 @@ from retouch.image import Box
 MARGIN = 64
 """Pixels around a hole that a network sees at least, at the size at which it works."""
 
+NEAR = 24
+"""Pixels around a hole that a network sees at finer sizes, where a coarser fill says what is there."""
+
 _PLANNED = 1 << 20  # pixels of the mask that is planned on; a larger one is planned in blocks
 _FINER = 4  # times finer than the plan is, distances are measured
 _BLEND = 3_000  # pixels that are blended in the time that an island takes to set up
@@ -29,6 +32,7 @@ class Limits:
         budget: pixels of the largest crop.
         widest: pixels; a hole that is wider is filled at a reduced size first. Infinite when it never is.
         margin: pixels around a hole that are seen at least.
+        near: pixels around it that are seen at finer sizes; even, at most ``margin``.
         through: a hole may be cut; else only parts that do not touch are divided.
         start: pixels that are filled in the time that a crop takes to set up.
     """
@@ -36,6 +40,7 @@ class Limits:
     budget: float = math.inf
     widest: float = math.inf
     margin: int = MARGIN
+    near: int = NEAR
     through: bool = True
     start: int = 10_000
 
@@ -295,7 +300,7 @@ class _Plan:
     def work(self, box: Box, width: float) -> float:
         """Pixels of all crops in which a piece is filled."""
         levels = self.levels(box, width)
-        finer = (self.seen(box, level, self.limits.margin) for level in range(levels))
+        finer = (self.seen(box, level, self.limits.near) for level in range(levels))
         return self.first(box, width, levels) + sum(finer) + self.limits.start * (levels + 1)
 
     def seen(self, box: Box, level: int, margin: int) -> float:

@@ -199,7 +199,7 @@ def _finer(
         # At half the size, so that crops begin where pairs of pixels do.
         near = context(
             _reduced(part, 1).shifted(-half.x0, -half.y0),
-            method.limits.margin // 2,
+            method.limits.near // 2,
             half.size,
             method.multiple // 2,
         )
@@ -218,7 +218,7 @@ def _finer(
 
 
 def _parts(piece: Piece, level: int, method: Method) -> list[Box]:
-    return cells(_reduced(piece.box, level), method.limits.margin, method.limits.budget)
+    return cells(_reduced(piece.box, level), method.limits.near, method.limits.budget)
 
 
 def _composed(pixels: Pixels, filled: Pixels, unknown: Plane) -> Pixels:
