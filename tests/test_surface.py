@@ -21,6 +21,7 @@ HOUSE = Path(__file__).resolve().parents[1]
 PUBLIC = [
     "Box",
     "Cancelled",
+    "Drawing",
     "Inpainter",
     "Inversion",
     "Inverter",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from retouch.errors import Cancelled as Cancelled
     from retouch.errors import RetouchError as RetouchError
     from retouch.image import Box as Box
+    from retouch.image import Drawing as Drawing
     from retouch.image import Mask as Mask
     from retouch.image import Picture as Picture
     from retouch.image import Polygon as Polygon
@@ -59,6 +60,7 @@ __version__ = "0.1.0"
 _HOME = {
     "Box": "retouch.image",
     "Cancelled": "retouch.errors",
+    "Drawing": "retouch.image",
     "Inpainter": "retouch.tasks.inpaint",
     "Inversion": "retouch.tasks.invert",
     "Inverter": "retouch.tasks.invert",

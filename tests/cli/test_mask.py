@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from retouch.cli import app
-from retouch.image import Mask
+from retouch.image import Drawing, Mask, Stroke
 from tests.cli.conftest import Said
 
 Say = Callable[..., Said]
@@ -54,6 +54,23 @@ def test_ways_to_the_same_mask(how: tuple[str, ...], say: Say, marked: Path, tmp
     assert (said.code, said.err) == (0, "")
     assert np.array_equal(selected(output), SHAPE)
     assert said.out == f"{output} (40×30 pixels, 18.0% selected)\n"
+
+
+def test_a_drawing_is_a_mask(say: Say, marked: Path, tmp_path: Path) -> None:
+    drawn, output = tmp_path / "drawn.json", tmp_path / "mask.png"
+    drawing = Drawing((Stroke("rectangle", ((28, 20), (10, 8))),), (30, 40))
+    drawn.write_text(drawing.json())
+    said = say("mask", marked, "--mask", drawn, "-o", output)
+    assert (said.code, said.err) == (0, "")
+    assert np.array_equal(selected(output), SHAPE)
+    by_drawing, by_mask = tmp_path / "one.png", tmp_path / "other.png"
+    assert say("fill", marked, drawn, "--grow", "1", "-o", by_drawing).code == 0
+    assert say("fill", marked, "--mask", output, "--grow", "1", "-o", by_mask).code == 0
+    assert by_drawing.read_bytes() == by_mask.read_bytes()
+    drawn.write_text(Drawing(drawing.strokes, (40, 30)).json())
+    said = say("fill", marked, drawn, "-o", tmp_path / "no.png")
+    assert (said.code, said.out) == (2, "")
+    assert "the drawing was made on a 40×30 picture but image is 30×40" in said.err
 
 
 def test_the_difference_of_two_versions(say: Say, marked: Path, tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ class Source:
         colour: All pixels of about this colour: R,G,B, each 0 to 1.
         wand: What has about the colour of the pixel X,Y and hangs together with it.
         difference: Where this other version of the photo differs.
-        mask: Picture file, bright (or opaque) where to select.
+        mask: Picture file, bright (or opaque) where to select, or a drawing (.json) of the studio.
         polygon: Corners "x,y x,y …" in pixels; give it again for a hole or another part.
         box: Rectangle x0,y0,x1,y1 in pixels, without the last column and row.
         tolerance: Largest distance of colours: 2.3 is just noticeable, 100 from black to white.

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from retouch.image.animation import Animation
+from retouch.image.drawing import Drawing, Stroke
 from retouch.image.facts import BitDepth, FileFacts, Mode
 from retouch.image.film import Film
 from retouch.image.mask import Mask, MaskLike
@@ -18,6 +19,7 @@ __all__ = [
     "Animation",
     "BitDepth",
     "Box",
+    "Drawing",
     "FileFacts",
     "Film",
     "Mask",
@@ -28,4 +30,5 @@ __all__ = [
     "Point",
     "Polygon",
     "Region",
+    "Stroke",
 ]

@@ -14,6 +14,9 @@ BitDepth = Literal[1, 8, 16, 32]
 CHANNELS: dict[Mode, int] = {"1": 1, "L": 1, "LA": 2, "RGB": 3, "RGBA": 4, "CMYK": 4}
 """Samples per pixel; a palette picture is held as RGB or RGBA, so it has no fixed number."""
 
+PicturePath = str
+"""The path of a picture, for a verb that takes some words in its place, too."""
+
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from retouch.errors import InputError, SizeMismatch, UnknownName
 from retouch.image import native
+from retouch.image.drawing import Drawing
 from retouch.image.native import Floats, frozen
-from retouch.image.picture import Picture, PictureLike
+from retouch.image.picture import MAX_PIXELS, Picture, PictureLike
 from retouch.image.shapes import FARTHEST, Box, Point, Polygon, Region
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ class Mask:
 
         Args:
             value: a Mask, a file, its bytes, a Pillow image, an array or tensor in the shapes
-                that :meth:`Picture.of` takes, a Picture, or a Polygon, Box or Region.
+                that :meth:`Picture.of` takes, a Picture, or a Polygon, Box, Region or Drawing; the file may
+                be a drawing's JSON.
             size: height and width of the picture to be masked; shapes need it, other masks are
                 checked against it.
             soft: keep values between 0 and 1 (a file's full scale is 1) instead of cutting at half.
@@ -69,6 +71,10 @@ class Mask:
             return _drawn(value, size)
         from retouch.image import mask_values
 
+        if isinstance(value, str | Path | bytes):
+            value = mask_values.drawing_in(value) or value
+        if isinstance(value, Drawing):
+            return _stroked(value, size)
         if size is not None:
             size = _checked(size)
         if isinstance(value, Mask):
@@ -401,6 +407,29 @@ def _drawn(shape: Polygon | Box, size: tuple[int, int] | None) -> Mask:
     return Mask(rasterise.inside_rings(shape.rings, (height, width)))
 
 
+def _stroked(drawing: Drawing, size: tuple[int, int] | None) -> Mask:
+    if size is None:
+        if drawing.size is None:
+            raise InputError("the drawing has no size of its own; pass size=(height, width)")
+        size = drawing.size
+        if size[0] * size[1] > MAX_PIXELS:
+            raise InputError(
+                f"the drawing is {size[0]}×{size[1]}, more than the limit of {MAX_PIXELS:,} pixels; pass the "
+                "size of the picture if it is really so large"
+            )
+    size = _checked(size)
+    if drawing.size is not None and drawing.size != size:
+        made = "×".join(map(str, drawing.size))
+        raise SizeMismatch(
+            f"the drawing was made on a {made} picture but image is {size[0]}×{size[1]}; open the picture "
+            "that it was drawn on, or draw it again"
+        )
+    from retouch.image import rasterise
+
+    mask = Mask(rasterise.inside_strokes(drawing.strokes, size))
+    return _shaped(Region(mask, invert=drawing.invert, grow=drawing.grow, feather=drawing.feather), size)
+
+
 def _checked(size: tuple[int, int]) -> tuple[int, int]:
     try:
         height, width = (operator.index(side) for side in size)
@@ -429,6 +458,7 @@ if TYPE_CHECKING:
         | Region
         | Polygon
         | Box
+        | Drawing
         | Picture
         | str
         | Path
@@ -439,5 +469,5 @@ if TYPE_CHECKING:
     )
 else:
     # Naming Pillow's and torch's classes would import them.
-    MaskLike = Mask | Region | Polygon | Box | Picture | str | Path | bytes | np.ndarray
+    MaskLike = Mask | Region | Polygon | Box | Drawing | Picture | str | Path | bytes | np.ndarray
 """What :meth:`Mask.of` understands; at run time the union leaves out Pillow images and tensors."""

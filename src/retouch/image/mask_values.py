@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from retouch.errors import InputError
 from retouch.image import incoming, native
 from retouch.image.colour import LUMINANCE
+from retouch.image.drawing import MAX_BYTES as MAX_DRAWING_BYTES
+from retouch.image.drawing import Drawing
 from retouch.image.facts import FileFacts
 from retouch.image.native import Floats
 from retouch.image.picture import Picture
@@ -72,6 +74,42 @@ def mask_values(value: object, *, soft: bool) -> tuple[NDArray[np.bool_] | Float
     if not np.isfinite(chosen).all():
         raise InputError("the mask holds NaN or infinity; 0 leaves a pixel alone, anything larger changes it")
     return (_unit(chosen), None) if soft else (_halved(chosen), _hygiene(chosen))
+
+
+def drawing_in(file: str | Path | bytes) -> Drawing | None:
+    """Read a drawing from a file that holds one instead of a picture.
+
+    Args:
+        file: a path, or the bytes of a file.
+
+    Returns:
+        The drawing; None when the file is not JSON, or cannot be opened.
+
+    Raises:
+        InputError: It is JSON, but not a drawing.
+    """
+    if isinstance(file, bytes):
+        return Drawing.parse(file) if _begins_json(file) else None
+    path = Path(file)
+    try:
+        # A pipe would wait for a writer; whoever opens the picture says what is wrong with it.
+        if not path.is_file():
+            return None
+        with path.open("rb") as opened:
+            if not _begins_json(opened.read(64)):
+                return None
+            opened.seek(0)
+            text = opened.read(MAX_DRAWING_BYTES + 1)
+    except (OSError, ValueError):
+        return None
+    try:
+        return Drawing.parse(text)
+    except InputError as error:
+        raise InputError(f"{path!s:.200}: {error}") from None
+
+
+def _begins_json(data: bytes) -> bool:
+    return data[:64].removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{")
 
 
 def seen_in(picture: Picture, channel: str) -> Floats:
