@@ -12,6 +12,8 @@ from tests.cli import made_up
 
 if TYPE_CHECKING:
     from retouch.image import MaskLike, PictureLike, Point
+    from retouch.image.facts import PicturePath
+    from retouch.weights.find import WeightsName
 
 
 @pytest.fixture
@@ -94,6 +96,22 @@ def test_any_number_of_pictures_or_masks_is_a_kind_of_its_own(
         ("pictures", False, ()),
         ("masks", False, ()),
     ]
+
+
+def test_a_file_that_is_no_picture_and_a_picture_that_words_may_stand_for_are_told_from_words(
+    darken: catalog.Edit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def verb(
+        *, model: WeightsName = "small", start: Literal["noise"] | PicturePath = "noise", words: str = ""
+    ) -> None: ...
+
+    monkeypatch.setattr(catalog.Edit, "load", lambda _: verb)
+    assert [(option.name, option.kind, option.choices) for option in darken.options()] == [
+        ("model", "weights", ()),
+        ("start", "picture", ("noise",)),
+        ("words", "text", ()),
+    ]
+    assert not any(option.placed for option in darken.options())
 
 
 def test_an_unknown_edit_names_the_nearest() -> None:

@@ -33,10 +33,12 @@ Kind = Literal[
     "number",
     "integer",
     "flag",
+    "weights",
     "text",
 ]
 """What a surface asks a person for: a file, a region, a photo or the latent file that was made of one, any
-number of these, a place, a menu, a figure, a switch, words."""
+number of these, a place, a menu, a figure, a switch, the name or the path of a file that is no picture,
+words. Words are never a path: no verb opens a file that a text names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,8 @@ class Option:
         kind: what is asked for; every surface has one control per kind.
         required: the edit cannot run without it.
         default: the value when it is not given; None when it is required.
-        choices: the names that are accepted. For a number they are accepted beside any number.
+        choices: the names that are accepted. For a number they are accepted beside any number, for a picture
+            beside any picture.
         help: the parameter's line in the verb's docstring.
     """
 
@@ -275,7 +278,16 @@ def arguments_in(docstring: str) -> dict[str, str]:
 
 _NAMED = {
     name: type(name, (), {})
-    for name in ("PictureLike", "MaskLike", "LatentLike", "Point", "Picture", "ProgressCallback")
+    for name in (
+        "LatentLike",
+        "MaskLike",
+        "Picture",
+        "PictureLike",
+        "PicturePath",
+        "Point",
+        "ProgressCallback",
+        "WeightsName",
+    )
 }
 """What these names mean in a signature while it is read. An option's kind is the *name* that the
 verb's author wrote: a mask, too, may be a path or an array, so the types alone do not tell them apart."""
@@ -291,8 +303,16 @@ _KINDS: dict[frozenset[object], Kind] = {
     frozenset({bool}): "flag",
     frozenset({int}): "integer",
     frozenset({float}): "number",
+    frozenset({_NAMED["WeightsName"]}): "weights",
     frozenset({str}): "text",
 }
+
+_BESIDE_NAMES: dict[frozenset[object], Kind] = {
+    frozenset(): "choice",
+    frozenset({float}): "number",
+    frozenset({_NAMED["PicturePath"]}): "picture",
+}
+"""What a menu's names may stand beside."""
 
 
 def _option(edit: str, parameter: inspect.Parameter, annotation: object, described: str) -> Option:
@@ -314,13 +334,13 @@ def _kind(where: str, annotation: object) -> tuple[Kind, tuple[str, ...]]:
     literals = [item for item in members if get_origin(item) is Literal]
     rest = frozenset(item for item in members if get_origin(item) is not Literal)
     choices = tuple(name for item in literals for name in get_args(item))
-    if choices and all(isinstance(name, str) for name in choices) and rest <= {float}:
-        return ("number" if rest else "choice"), choices
+    if choices and all(isinstance(name, str) for name in choices) and rest in _BESIDE_NAMES:
+        return _BESIDE_NAMES[rest], choices
     if not choices and rest in _KINDS:
         return _KINDS[rest], ()
     raise TypeError(
         f"{where} is annotated {annotation!r}, which no surface has a control for; use PictureLike, "
         "MaskLike, LatentLike, a tuple of any number of one of these, Point, Literal[...], "
-        "Literal[...] | float, bool, int, float or str, each with | None where it may be left out, or add a "
-        "kind to retouch.catalog"
+        "Literal[...] | float, Literal[...] | PicturePath, bool, int, float, WeightsName or str, each with "
+        "| None where it may be left out, or add a kind to retouch.catalog"
     )

@@ -10,9 +10,11 @@ from unittest import mock
 
 import pytest
 
+from retouch.catalog import Edit
 from retouch.errors import InputError, RetouchError, UnknownName, UnreadablePicture
 from retouch.image import Box, Region
 from retouch.sweep import Plan, plan
+from retouch.sweep.axes import axis_of
 
 pytestmark = pytest.mark.usefixtures("dyes")
 Planning = Callable[..., Plan]
@@ -51,6 +53,17 @@ def test_pictures_may_be_varied(planning: Planning, photos: Path) -> None:
     assert todo.cells[1].arguments["photo"] == {"file": str(photos / "gray.png")}
     both = planning({"photo": [photos / "gray.png"], "cloth": [photos / "red.png"]}, pictures=())
     assert both.cells[0].arguments["photo"] == {"file": str(photos / "gray.png")}
+
+
+def test_what_is_a_word_or_a_picture_stays_as_it_is_typed() -> None:
+    edit = Edit("stylize", "stylize", "Not the one of these tests.")
+    varied = axis_of(edit, "start", ["noise", "begin.png", Path("other.png")])
+    assert (varied.values, varied.labels) == (("noise", "begin.png", "other.png"),) * 2
+    with pytest.raises(InputError, match="start of stylize takes the path of a picture, or auto or content"):
+        axis_of(edit, "start", [3])
+    assert axis_of(edit, "features", ["bundled", "mine.pth"]).values == ("bundled", "mine.pth")
+    with pytest.raises(InputError, match="features of stylize takes a name or a path, as words"):
+        axis_of(edit, "features", [3])
 
 
 def test_files_of_one_name_are_told_apart(planning: Planning, photos: Path) -> None:

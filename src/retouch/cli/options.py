@@ -20,7 +20,7 @@ MASK_GROUP = Group("Where to edit", sort_key=1)
 OPTION_GROUP = Group("Options", sort_key=2)
 
 SHAPES = {
-    "mask": "Picture file, bright (or opaque) where to edit.",
+    "mask": "Picture file, bright (or opaque) where to edit, or a drawing (.json) of the studio.",
     "polygon": 'Corners "x,y x,y …" in pixels; give it again for a hole or another part (even-odd rule).',
     "box": "Rectangle x0,y0,x1,y1 in pixels, without the last column and row.",
 }
@@ -43,6 +43,7 @@ _TYPES: dict[Kind, Any] = {
     "number": float,
     "integer": int,
     "flag": bool,
+    "weights": str,
     "text": str,
 }
 _READERS: dict[Kind, Callable[[str], object]] = {
@@ -156,6 +157,13 @@ def _control(option: Option) -> tuple[Any, Parameter]:
     annotation: Any = _TYPES[option.kind]
     if option.kind == "choice":
         annotation = Literal[option.choices]
+    if option.kind == "number" and option.choices:
+        # The parser checks defaults by their types wherever something has imported pydantic.
+        annotation = float | Literal[option.choices]
+    if option.kind == "picture" and option.choices:
+        # What words may stand for is taken as it is typed; the verb tells them from a path.
+        annotation = str
+        common = Parameter.combine(common, Parameter(metavar="|".join([*option.choices, "PATH"])))
     if option.default is None and not option.required:
         annotation = annotation | None
     if option.kind not in _READERS:

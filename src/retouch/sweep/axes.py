@@ -107,6 +107,8 @@ def checked(edit: Edit, option: Option, value: object) -> object:
     """
     if value is None and not option.required:
         return None
+    if option.kind == "picture" and option.choices:
+        return _word_or_path(edit, option, value)
     if option.kind in _SEVERAL:
         given = (value,) if isinstance(value, str | Path) else value
         if not isinstance(given, Sequence):
@@ -124,6 +126,7 @@ def checked(edit: Edit, option: Option, value: object) -> object:
         "flag": (isinstance(value, bool), "True or False"),
         "integer": (isinstance(value, Integral) and not isinstance(value, bool), "a whole number"),
         "number": (_is_number(value), "a number"),
+        "weights": (isinstance(value, str), "a name or a path, as words"),
         "text": (isinstance(value, str), "words"),
     }
     fits, kind = wanted.get(option.kind, (True, ""))
@@ -134,6 +137,13 @@ def checked(edit: Edit, option: Option, value: object) -> object:
 
 def _is_number(value: object) -> bool:
     return not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(value)
+
+
+def _word_or_path(edit: Edit, option: Option, value: object) -> str:
+    """Keep what may be a picture's path or a word as it is typed; the verb tells them apart."""
+    if not isinstance(value, str | Path):
+        raise _unfit(edit, option, value, f"the path of a picture, or {' or '.join(option.choices)}")
+    return str(value)
 
 
 def _path(value: object) -> object:

@@ -7,6 +7,10 @@ from pathlib import Path
 
 from retouch.errors import UnknownName, UnreadableWeights, WeightsError
 
+WeightsName = str
+"""What a verb opens a file by that is no picture: the name of weights, or the path of a file. A verb that
+annotates an option so is known to open files, and a surface for strangers guards it."""
+
 
 def find(path_or_name: str | os.PathLike[str]) -> Path:
     """Find weights.

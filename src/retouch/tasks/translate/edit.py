@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from retouch.weights import Card, Loaded
+    from retouch.weights.find import WeightsName
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -28,7 +29,7 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as Pillow a
 def translate(
     photo: PictureLike,
     *,
-    model: str = "sketch-to-kaokore",
+    model: WeightsName = "sketch-to-kaokore",
     seed: int | None = None,
     tile: int | None = None,
     device: str = "cpu",

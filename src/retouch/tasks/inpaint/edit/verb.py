@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from retouch.image import MaskLike, Picture, PictureLike
 from retouch.progress import Progress, ProgressCallback
 from retouch.tasks.inpaint.edit.filling import CLASSICAL, Precision, Seam, classical, filled
 from retouch.tasks.inpaint.edit.inpainter import Inpainter
+
+if TYPE_CHECKING:
+    from retouch.weights.find import WeightsName
 
 
 def inpaint(
     photo: PictureLike,
     mask: MaskLike,
     *,
-    model: str = "lama-small",
+    model: WeightsName = "lama-small",
     seam: Seam = "poisson",
     refine: int = 0,
     budget: float | None = None,

@@ -16,6 +16,7 @@ from retouch.tasks.invert.edit.settings import (
 
 if TYPE_CHECKING:
     from retouch.tasks.invert.edit.latent import LatentLike
+    from retouch.weights.find import WeightsName
 
 MOST_CANDIDATES = 64
 
@@ -24,7 +25,7 @@ def draw(
     scribble: PictureLike,
     *,
     mask: MaskLike | None = None,
-    model: str = "kaokore",
+    model: WeightsName = "kaokore",
     start: LatentLike | None = None,
     realism: float = 0.5,
     edges: float = 1.0,

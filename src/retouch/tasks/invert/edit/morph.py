@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from retouch.tasks.invert.edit.latent import Latent, LatentLike
     from retouch.tasks.invert.edit.model import Model
     from retouch.tasks.invert.method.retiming import Timing
+    from retouch.weights.find import WeightsName
 
 Way = Literal["linear", "spherical", "cubic"]
 Place = Literal["p", "w", "z"]
@@ -32,7 +33,7 @@ def morph(
     b: LatentLike,
     *,
     others: tuple[LatentLike, ...] = (),
-    model: str = "kaokore",
+    model: WeightsName = "kaokore",
     frames: int = 60,
     seconds: float = 3.0,
     path: Way = "linear",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from retouch.tasks.invert.edit.latent import Latent
     from retouch.tasks.invert.edit.model import Model
+    from retouch.weights.find import WeightsName
 
 Maps = Literal["const", "random", "none"]
 
@@ -28,7 +29,7 @@ MOST = 10_000
 
 def sample(
     *,
-    model: str = "kaokore",
+    model: WeightsName = "kaokore",
     count: int = 16,
     columns: int | None = None,
     truncation: float = 1.0,

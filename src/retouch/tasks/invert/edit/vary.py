@@ -12,6 +12,7 @@ from retouch.tasks.invert.edit.settings import MOST_SEED, check_number
 if TYPE_CHECKING:
     from retouch.tasks.invert.edit.directing import Direction
     from retouch.tasks.invert.edit.latent import Latent, LatentLike
+    from retouch.weights.find import WeightsName
 
 COLUMNS = 10
 """Pictures side by side."""
@@ -22,8 +23,8 @@ MOST_STEPS = 10_000
 def vary(
     latent: LatentLike,
     *,
-    model: str = "kaokore",
-    direction: str = "sefa:1",
+    model: WeightsName = "kaokore",
+    direction: WeightsName = "sefa:1",
     strength: float = 3.0,
     steps: int = 9,
     rows: str = "",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from retouch.image import Picture, PictureLike
 from retouch.progress import Progress, ProgressCallback
 from retouch.tasks.invert.edit.inverter import Inverter
@@ -17,11 +19,14 @@ from retouch.tasks.invert.edit.settings import (
 )
 from retouch.tasks.invert.method.wish import Perceptual
 
+if TYPE_CHECKING:
+    from retouch.weights.find import WeightsName
+
 
 def invert(
     photo: PictureLike,
     *,
-    model: str = "kaokore",
+    model: WeightsName = "kaokore",
     preset: Preset = "fast",
     fidelity: float = FIDELITY,
     space: SpaceChoice = "auto",

@@ -12,6 +12,7 @@ from retouch.tasks.restore.edit.restorer import Precision, Restorer
 from retouch.tasks.restore.edit.sheet import with_report
 
 if TYPE_CHECKING:
+    from retouch.weights.find import WeightsName
     from retouch.weights.remembered import Remembered
 
 CLEANER = "denoise"
@@ -23,7 +24,7 @@ _REMEMBERED = 2  # networks: one that cleans and one that enlarges
 def restore(
     photo: PictureLike,
     *,
-    model: str = "denoise",
+    model: WeightsName = "denoise",
     noise: float | None = None,
     strength: float = 1.0,
     ensemble: bool = False,
@@ -87,7 +88,7 @@ def restore(
 def upscale(
     photo: PictureLike,
     *,
-    model: str = "upscale-x4",
+    model: WeightsName = "upscale-x4",
     scale: float | None = None,
     width: int | None = None,
     height: int | None = None,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Literal
+
 from retouch.image import Picture, PictureLike
+from retouch.image.facts import PicturePath
 from retouch.progress import Progress, ProgressCallback
 from retouch.tasks.stylize.edit.settings import (
     LARGEST,
@@ -13,6 +16,9 @@ from retouch.tasks.stylize.edit.settings import (
     check_number,
 )
 
+if TYPE_CHECKING:
+    from retouch.weights.find import WeightsName
+
 STEPS = 300
 """After which a reconstruction hardly changes: a hundred at each of three sizes."""
 
@@ -22,8 +28,8 @@ def reconstruct(
     *,
     layer: str = "relu4_2",
     size: int | None = None,
-    features: str = "auto",
-    start: str = "noise",
+    features: WeightsName = "auto",
+    start: Literal["noise"] | PicturePath = "noise",
     variation: float = 0.05,
     steps: int = STEPS,
     optimiser: Optimiser = "lbfgs",

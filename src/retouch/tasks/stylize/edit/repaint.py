@@ -11,13 +11,14 @@ from retouch.tasks.stylize.edit.painter import PaintedColours, Painter
 from retouch.tasks.stylize.edit.settings import Precision
 
 if TYPE_CHECKING:
+    from retouch.weights.find import WeightsName
     from retouch.weights.remembered import Remembered
 
 
 def repaint(
     photo: PictureLike,
     *,
-    model: str = "starry-night",
+    model: WeightsName = "starry-night",
     strength: float = 1.0,
     colours: PaintedColours = "style",
     budget: float | None = None,

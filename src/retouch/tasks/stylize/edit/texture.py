@@ -18,6 +18,7 @@ from retouch.tasks.stylize.edit.settings import (
 
 if TYPE_CHECKING:
     from retouch.tasks.stylize.edit.painting import Size
+    from retouch.weights.find import WeightsName
 
 PATCHES = "patches"
 """The feature network that is learnt from the exemplar itself."""
@@ -30,7 +31,7 @@ def texture(
     height: int | None = None,
     tileable: bool = False,
     scale: float = 1.0,
-    features: str = "auto",
+    features: WeightsName = "auto",
     style_layers: str = "",
     statistic: Statistic = "wasserstein",
     variation: float = 0.0,

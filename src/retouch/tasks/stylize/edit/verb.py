@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Literal
+
 from retouch.image import MaskLike, Picture, PictureLike
+from retouch.image.facts import PicturePath
 from retouch.progress import Progress, ProgressCallback
 from retouch.tasks.stylize.edit.settings import (
     CONTENT_WEIGHT,
@@ -15,6 +18,9 @@ from retouch.tasks.stylize.edit.settings import (
     Transfer,
 )
 from retouch.tasks.stylize.edit.stylizer import Stylizer
+
+if TYPE_CHECKING:
+    from retouch.weights.find import WeightsName
 
 
 def stylize(
@@ -31,13 +37,13 @@ def stylize(
     strength: float = 1.0,
     transfer: Transfer = "transport",
     colours: Colours = "style",
-    features: str = "auto",
+    features: WeightsName = "auto",
     content_layer: str = "relu4_2",
     content_weight: float = CONTENT_WEIGHT,
     style_layers: str = "",
     statistic: Statistic = "wasserstein",
     variation: float = VARIATION,
-    start: str = "auto",
+    start: Literal["auto", "content", "noise", "draft"] | PicturePath = "auto",
     steps: int | None = None,
     optimiser: Optimiser = "lbfgs",
     seed: int = 0,
