@@ -25,6 +25,7 @@ TOOLS = {
     "doctor": "Check what works on this machine and say what to install for the rest.",
     "evaluate": "Measure trained weights on pictures: fidelity, texture, recognised classes.",
     "mask": "Make a mask of a picture: from its transparency, a colour, or another picture.",
+    "studio": "Open a page in the browser on which every edit can be done, with an HTTP API.",
     "sweep": "Do an edit for every combination of some options, and show the results side by side.",
     "train": "Train a network on your own pictures.",
     "weights": "List, show, convert and fetch weights files.",
