@@ -174,6 +174,7 @@ class Desk:
 
     def cancel(self) -> None:
         """Press Cancel."""
+        self.page.wait_for_timeout(700)  # a Cancel that has just appeared takes no press
         self.page.get_by_role("button", name="Cancel", exact=True).click()
 
     def done(self) -> dict[str, Any]:

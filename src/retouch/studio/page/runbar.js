@@ -65,7 +65,7 @@ export class RunBar {
 
   /** @param {MouseEvent} event @param {() => void} cancel */
   #pressed(event, cancel) {
-    if (event.detail > 1 || this.stop.getAttribute("aria-disabled") === "true") return;
+    if (event.detail > 1 || this.guarded || this.stop.getAttribute("aria-disabled") === "true") return;
     cancel();
   }
 
@@ -74,12 +74,11 @@ export class RunBar {
     this.guarded = true;
     setTimeout(() => {
       this.guarded = false;
-      this.#able();
     }, GUARD);
   }
 
   #able() {
-    this.stop.setAttribute("aria-disabled", String(this.guarded || stopping.has(this.id)));
+    this.stop.setAttribute("aria-disabled", String(stopping.has(this.id)));
   }
 
   /** @param {Job | null} job */
