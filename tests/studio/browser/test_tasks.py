@@ -48,7 +48,7 @@ class Visit:
 
 VISITS = (
     Visit("blend", "blend", ("source", "target"), masked=True),
-    Visit("inpaint", "inpaint", masked=True, quick={"seam": "feather"}, slow={"refine": 1000}),
+    Visit("inpaint", "inpaint", masked=True, quick={"seam": "feather"}),
     Visit("translate", "translate", slow={"tile": 64}, large=(1024, 1024)),
     Visit("restore", "restore", quick={"noise": 20}, slow={"ensemble": True}, large=(1024, 1024)),
     Visit(
