@@ -19,7 +19,6 @@ from retouch.image import Picture
 from retouch.studio.answers import job_document
 from retouch.studio.failures import plain
 from retouch.studio.job import Job
-from retouch.studio.problems import Problem
 from retouch.studio.routes.jobs import preview
 from retouch.studio.store import Store
 from tests.studio.living import Studio, until
@@ -126,6 +125,8 @@ def test_the_present_state_can_be_seen(studio: Studio, photo: str) -> None:
     assert picture.content[:3] == b"\xff\xd8\xff"
     studio.cancel(job)
     studio.ended(job)
+    late = studio.client.get(place)
+    assert (late.status_code, late.content) == (204, b"")
 
 
 def test_a_failure_is_told_in_the_librarys_words(studio: Studio, photo: str) -> None:
@@ -146,12 +147,10 @@ def test_a_result_that_was_removed_is_said(studio: Studio, photo: str) -> None:
     assert studio.client.get(f"/v1/jobs/{job['id']}/result").status_code == 410
 
 
-def test_a_preview_that_goes_while_it_is_asked_for_is_gone(tmp_path: Path) -> None:
+def test_a_preview_that_goes_while_it_is_asked_for_is_nothing(tmp_path: Path) -> None:
     jobs = SimpleNamespace(preview=lambda _: tmp_path / "room" / "preview.jpg")
     request = SimpleNamespace(app=SimpleNamespace(state=SimpleNamespace(parts=SimpleNamespace(jobs=jobs))))
-    with pytest.raises(Problem) as caught:
-        preview(cast("Request", request), "0" * 32)
-    assert caught.value.status == 410
+    assert preview(cast("Request", request), "0" * 32).status_code == 204
 
 
 def test_a_failure_gives_no_advice_for_programs(tmp_path: Path) -> None:

@@ -114,7 +114,23 @@ def test_a_catalog_that_cannot_be_read_is_said(desk: Desk) -> None:
     expect(desk.page.get_by_role("alert")).to_contain_text("upside down")
 
 
-@pytest.mark.xfail(strict=False, reason="a third tab sometimes opens before the job is kept in the store")
+NEVER_AT_REST = """
+async () => {
+  const { remember } = await import("/page/memory.js");
+  for (let count = 0; count < 40; count += 1) {
+    remember("restless", { count }, () => null);
+    await new Promise((later) => setTimeout(later, 20));
+  }
+  return Object.keys(sessionStorage).some((key) => key.endsWith("restless"));
+}
+"""
+
+
+def test_what_never_rests_is_kept(desk: Desk) -> None:
+    desk.open("stylize")
+    assert desk.page.evaluate(NEVER_AT_REST)
+
+
 def test_few_streams_over_all_tabs_and_cancel_gets_through(
     desk: Desk, context: BrowserContext, studio: Studio
 ) -> None:

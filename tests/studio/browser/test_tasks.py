@@ -15,10 +15,11 @@ from playwright.sync_api import expect
 from retouch import catalog
 from tests.studio.browser.desk import Desk
 from tests.studio.living import Studio
-from tests.studio.made import library, marked, photo
+from tests.studio.made import Marks, library, marked, photo
 
-MARKS = ((20, 16), (76, 56))
-"""Where the marks of the pictures are, in pixels (x, y)."""
+SIZE = (72, 96)
+MARKS: Marks = ((20, 16), (76, 56))
+"""Where the marks of a picture of that size (H, W) are, in pixels (x, y)."""
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,16 @@ class Visit:
     masked: bool = False
     quick: Mapping[str, object] = field(default_factory=dict)
     slow: Mapping[str, object] = field(default_factory=dict)
-    large: tuple[int, int] = (72, 96)
+    large: tuple[int, int] = SIZE
     same_size: bool = True
 
 
 VISITS = (
     Visit("blend", "blend", ("source", "target"), masked=True),
-    Visit("inpaint", "inpaint", masked=True, quick={"seam": "feather"}),
+    # a hole of several sizes: refinement leaves one that is seen whole as it is
+    Visit(
+        "inpaint", "inpaint", masked=True, quick={"seam": "feather"}, slow={"refine": 1000}, large=(864, 1152)
+    ),
     Visit("translate", "translate", slow={"tile": 64}, large=(1024, 1024)),
     Visit("restore", "restore", quick={"noise": 20}, slow={"ensemble": True}, large=(1024, 1024)),
     Visit(
@@ -70,8 +74,7 @@ VISITS = (
 
 @pytest.mark.parametrize("visit", VISITS, ids=lambda visit: visit.task)
 def test_a_visit(desk: Desk, studio: Studio, tmp_path: Path, visit: Visit) -> None:
-    size = (72, 96)
-    given = {well: marked(number, size, MARKS) for number, well in enumerate(visit.wells, 10)}
+    given = {well: marked(number, SIZE, MARKS) for number, well in enumerate(visit.wells, 10)}
     desk.open(visit.task)
     if visit.slow:
         cancel_a_long_one(desk, visit)
@@ -102,10 +105,13 @@ def test_a_visit(desk: Desk, studio: Studio, tmp_path: Path, visit: Visit) -> No
 
 def cancel_a_long_one(desk: Desk, visit: Visit) -> None:
     """Begin an edit that takes minutes, see it work, and stop it."""
+    scale = visit.large[0] // SIZE[0]
+    (x0, y0), (x1, y1) = MARKS
+    marks = ((x0 * scale, y0 * scale), (x1 * scale, y1 * scale))
     for well in visit.wells:
-        desk.choose(well, marked(5, visit.large, MARKS))
+        desk.choose(well, marked(5, visit.large, marks, 9 * scale))
     if visit.masked:
-        draw_a_box(desk)
+        draw_a_box(desk, marks)
     before = {name: control_value(desk, name) for name in visit.slow}
     for name, value in visit.slow.items():
         desk.set(name, value)
@@ -138,12 +144,12 @@ def cancel_one_that_waits(desk: Desk, studio: Studio) -> None:
     studio.ended(long)
 
 
-def draw_a_box(desk: Desk) -> None:
+def draw_a_box(desk: Desk, marks: Marks = MARKS) -> None:
     """Draw the rectangle whose corners are the marks."""
     desk.step("mask")
-    lie = desk.lie(MARKS)
+    lie = desk.lie(marks)
     desk.tool("Rectangle")
-    desk.drag(lie, *MARKS)
+    desk.drag(lie, *marks)
 
 
 def near(drawing: Mapping[str, Any], *corners: tuple[int, int]) -> None:

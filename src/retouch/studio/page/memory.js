@@ -46,14 +46,14 @@ export function recall(key) {
 }
 
 /**
- * Remember soon: a stroke that grows is written once.
+ * Remember soon: a stroke that grows is written once, and what never rests is written all the same.
  * @param {string} key
  * @param {any} value what JSON can hold
  * @param {Shorten} shorten
  */
 export function remember(key, value, shorten) {
-  clearTimeout(waiting.get(key)?.timer);
-  waiting.set(key, { value, shorten, timer: setTimeout(() => write(key), PAUSE) });
+  const timer = waiting.get(key)?.timer ?? setTimeout(() => write(key), PAUSE);
+  waiting.set(key, { value, shorten, timer });
 }
 
 /** @param {string} key */

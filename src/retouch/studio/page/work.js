@@ -193,8 +193,11 @@ export class Work extends EventTarget {
 
   /** @param {Job} job */
   setJob(job) {
+    const before = this.state.jobs[job.edit];
     this.state.jobs[job.edit] = job;
-    this.told("job");
+    // How far it is comes anew after a reload, and comes too often to write a long history each time.
+    if (before?.id === job.id && before.state === job.state) this.#fire("job");
+    else this.told("job");
   }
 
   /** @param {string} edit */
@@ -213,6 +216,11 @@ export class Work extends EventTarget {
   /** @param {"picture" | "mask" | "value" | "edit" | "job" | "past" | "step"} part */
   told(part) {
     remember(`task.${this.task}`, this.state, shorter);
+    this.#fire(part);
+  }
+
+  /** @param {string} part */
+  #fire(part) {
     this.dispatchEvent(new CustomEvent("change", { detail: part }));
   }
 }

@@ -11,7 +11,7 @@ from starlette.responses import StreamingResponse
 
 from retouch.studio.answers import job_document
 from retouch.studio.documents import JobDocument
-from retouch.studio.failures import UnknownHandle
+from retouch.studio.failures import Gone, UnknownHandle
 from retouch.studio.job import Job
 from retouch.studio.parts import Parts, parts_of
 from retouch.studio.problems import Problem, declared
@@ -75,11 +75,12 @@ async def events(request: Request, id: str) -> Response:  # noqa: A002 - the nam
     "/{id}/preview",
     response_class=Response,
     responses={
-        **declared(404, 410, 422),
+        **declared(404, 422),
         200: {
             "description": "A picture of the present state",
             "content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}},
         },
+        204: {"description": "The job shows none: not yet, or it has ended"},
     },
 )
 def preview(request: Request, id: str) -> Response:  # noqa: A002 - the name in the address
@@ -87,8 +88,9 @@ def preview(request: Request, id: str) -> Response:  # noqa: A002 - the name in 
     try:
         # Read at once: the next one takes its place at any moment, and the end of the job takes it away.
         content = parts_of(request).jobs.preview(id).read_bytes()
-    except FileNotFoundError:
-        raise Problem(410, f"the job {id} has ended; fetch its result") from None
+    except (Gone, FileNotFoundError):
+        # No error: whoever follows a job asks for what was there a moment ago.
+        return Response(status_code=204, headers={"Cache-Control": "no-store"})
     return Response(content, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
 
