@@ -90,13 +90,13 @@ class Desk:
         """The control of an option."""
         return self.page.locator(f'[data-option="{name}"]')
 
-    def choose(self, option: str, data: bytes, name: str = "") -> None:
-        """Bring a picture in by the file dialog."""
+    def choose(self, option: str, data: bytes | Path, name: str = "") -> None:
+        """Bring a picture in by the file dialog; bytes, unlike a file, pass through the page's thread."""
         self.step_of(option)
         with self.page.expect_file_chooser() as dialog:
             self.well(option).get_by_role("button", name="Choose").click()
         with self._brought():
-            dialog.value.set_files(payload(data, name or f"{option}.png"))
+            dialog.value.set_files(data if isinstance(data, Path) else payload(data, name or f"{option}.png"))
 
     def drop(self, option: str, data: bytes, name: str = "") -> None:
         """Bring a picture in by dragging its file onto its place."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,24 +20,25 @@ BLOCK = "() => { const end = performance.now() + 2000; while (performance.now() 
 
 
 @pytest.fixture(scope="module")
-def twelve_megapixels() -> bytes:
-    """A photo of 4000×3000 pixels with marks, as a camera writes it."""
+def twelve_megapixels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A photo of 4000×3000 pixels with noise and marks, as a camera writes it."""
     generator = np.random.default_rng(0)
     coarse = Image.fromarray(generator.integers(60, 180, (75, 100, 3), np.uint8))
-    picture = coarse.resize((4000, 3000), Image.Resampling.BICUBIC)
+    smooth = np.asarray(coarse.resize((4000, 3000), Image.Resampling.BICUBIC))
+    picture = Image.fromarray(smooth + generator.integers(0, 40, smooth.shape, np.uint8))
     for (x, y), colour in (((800, 600), MAGENTA), ((3200, 2400), CYAN)):
         picture.paste(colour, (x - 40, y - 40, x + 41, y + 41))
-    stream = io.BytesIO()
-    picture.save(stream, "JPEG", quality=92)
-    return stream.getvalue()
+    path = tmp_path_factory.mktemp("camera") / "camera.jpg"
+    picture.save(path, "JPEG", quality=92)
+    return path
 
 
 def test_twelve_megapixels_do_not_stall_the_page(
-    browser: Browser, desk: Desk, twelve_megapixels: bytes
+    browser: Browser, desk: Desk, twelve_megapixels: Path
 ) -> None:
     desk.open("inpaint")
     browser.start_tracing(page=desk.page, categories=TRACED)
-    desk.choose("photo", twelve_megapixels, "camera.jpg")
+    desk.choose("photo", twelve_megapixels)
     desk.step("mask")
     box = desk.canvas().bounding_box()
     assert box
@@ -69,9 +71,9 @@ def test_a_stall_is_seen(browser: Browser, desk: Desk) -> None:
 
 
 @pytest.mark.slow
-def test_twelve_megapixels_are_edited(desk: Desk, twelve_megapixels: bytes) -> None:
+def test_twelve_megapixels_are_edited(desk: Desk, twelve_megapixels: Path) -> None:
     desk.open("inpaint")
-    desk.choose("photo", twelve_megapixels, "camera.jpg")
+    desk.choose("photo", twelve_megapixels)
     desk.step("mask")
     lie = desk.lie(((800, 600), (3200, 2400)))
     desk.tool("Brush")
