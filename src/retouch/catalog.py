@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import math
 import re
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Union, cast, get_args, get_origin
 
-from retouch.errors import UnknownName
+from retouch.errors import InputError, UnknownName
 
 if TYPE_CHECKING:
     from retouch.training import Recipe
@@ -39,6 +42,12 @@ Kind = Literal[
 """What a surface asks a person for: a file, a region, a photo or the latent file that was made of one, any
 number of these, a place, a menu, a figure, a switch, the name or the path of a file that is no picture,
 words. Words are never a path: no verb opens a file that a text names."""
+
+SEVERAL: tuple[Kind, ...] = ("pictures", "masks", "latents")
+"""The kinds whose value is any number of files."""
+
+FILES: tuple[Kind, ...] = ("picture", "mask", "latent", *SEVERAL)
+"""The kinds whose values are files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +132,55 @@ class Edit:
             for name, parameter in inspect.signature(verb).parameters.items()
             if name != "progress"
         )
+
+    def option(self, name: str) -> Option:
+        """Find an option.
+
+        Args:
+            name: with hyphens or underscores.
+
+        Raises:
+            UnknownName: The edit has no such option.
+        """
+        options = {option.name: option for option in self.options()}
+        found = options.get(name.replace("-", "_"))
+        if found is None:
+            raise UnknownName(f"option of {self.name}", name, options)
+        return found
+
+    def checked(self, option: Option, value: object) -> object:
+        """Check a value against what an option takes, and give it the form that is sent on.
+
+        Args:
+            option: one of the edit's options.
+            value: as a caller gave it.
+
+        Returns:
+            The value; the name of a picture file as a path.
+
+        Raises:
+            UnknownName: It is not one of the option's choices.
+            InputError: It is of the wrong kind.
+        """
+        if value is None and not option.required:
+            return None
+        if option.kind in FILES:
+            return _checked_file(self.name, option, value)
+        if option.kind == "choice" or (option.choices and isinstance(value, str)):
+            if value not in option.choices:
+                raise UnknownName(option.name, value, option.choices)
+            return value
+        wanted = {
+            "flag": (isinstance(value, bool), "True or False"),
+            "integer": (isinstance(value, Integral) and not isinstance(value, bool), "a whole number"),
+            "number": (_is_number(value), "a number"),
+            "weights": (isinstance(value, str), "a name or a path, as words"),
+            "text": (isinstance(value, str), "words"),
+        }
+        fits, kind = wanted.get(option.kind, (True, ""))
+        if not fits:
+            raise _unfit(self.name, option, value, kind)
+        return value
 
 
 EDITS: tuple[Edit, ...] = (
@@ -313,6 +371,35 @@ _BESIDE_NAMES: dict[frozenset[object], Kind] = {
     frozenset({_NAMED["PicturePath"]}): "picture",
 }
 """What a menu's names may stand beside."""
+
+
+def _checked_file(edit: str, option: Option, value: object) -> object:
+    if option.kind == "picture" and option.choices:
+        # What may be a picture's path or a word stays as it is typed; the verb tells them apart.
+        if not isinstance(value, str | Path):
+            raise _unfit(edit, option, value, f"the path of a picture, or {' or '.join(option.choices)}")
+        return str(value)
+    if option.kind in SEVERAL:
+        given = (value,) if isinstance(value, str | Path) else value
+        if not isinstance(given, Sequence):
+            raise _unfit(edit, option, value, "files")
+        return tuple(Path(item) if isinstance(item, str) else item for item in given)
+    if value is None:
+        raise _unfit(edit, option, value, "a file")
+    return Path(value) if isinstance(value, str) else value
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond every float
+        return False
+
+
+def _unfit(edit: str, option: Option, value: object, kind: str) -> InputError:
+    return InputError(f"{option.name} of {edit} takes {kind}, got {value!r:.80}; give {kind}")
 
 
 def _option(edit: str, parameter: inspect.Parameter, annotation: object, described: str) -> Option:

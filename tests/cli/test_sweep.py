@@ -18,8 +18,8 @@ from PIL import Image
 
 from retouch.cli.varying import split
 from retouch.image import Box, Polygon, Region
+from retouch.image.plain import decoded
 from retouch.sweep import Plan, workers
-from retouch.sweep.values import decoded
 from tests.cli import made_up
 from tests.cli.conftest import Said
 

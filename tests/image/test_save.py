@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,7 @@ import numpy as np
 import pytest
 
 from retouch.errors import InputError, OutputExists, UnknownName, UnwritablePicture
-from retouch.image import Picture, write
+from retouch.image import Picture, drafts, write
 from tests.image import made
 
 PICTURE = Picture.of(made.noise((6, 7, 3)))
@@ -191,3 +194,39 @@ def test_no_empty_file_stays_behind_without_links(
 def test_quality_out_of_range(quality: Any, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="1 \\(small\\) to 100"):
         PICTURE.save(tmp_path / "a.jpg", quality=quality)
+
+
+def test_a_writer_leaves_the_draft_of_another_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.png"
+    replace = Path.replace
+
+    def meanwhile(draft: Path, target: Path) -> Path:
+        monkeypatch.setattr(Path, "replace", replace)
+        drafts._sweep.cache_clear()
+        with monkeypatch.context() as killed:
+            # The other one gets no further than half of its draft.
+            killed.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError("gone")))
+            killed.setattr(Path, "unlink", lambda *_, **__: None)
+            with pytest.raises(UnwritablePicture):
+                write.put_all({path: b"half"}, overwrite=True, tag="one")
+        return replace(draft, target)
+
+    monkeypatch.setattr(Path, "replace", meanwhile)
+    write.put_all({path: b"whole"}, overwrite=True, tag="one")
+    assert path.read_bytes() == b"whole"
+
+
+def test_drafts_of_killed_writers_are_taken_away(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    own = drafts.draft_name("one-0")
+    gone = own.replace(f"-{os.getpid()}-", f"-{ended.pid}-")
+    away = [own.replace(drafts._here(), f"{number:08x}") for number in range(2)]
+    names = [own, gone, *away, drafts.draft_name(), "mine.tmp"]
+    for name in names:
+        (tmp_path / name).write_bytes(b"half a pict")
+    then = time.time() - 7200
+    os.utime(tmp_path / away[0], (then, then))
+    write.put_all({tmp_path / "a.png": b"whole"}, overwrite=False, tag="one")
+    kept = {own, away[1], names[-2], "mine.tmp", "a.png"}
+    assert {path.name for path in tmp_path.iterdir()} == kept

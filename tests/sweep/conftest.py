@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from retouch.image import Picture
+from retouch.image.plain import sha256_of
 from retouch.sweep import Outcome, Plan, Swept, plan, workers
-from retouch.sweep.values import sha256_of
 from tests.sweep import made_up
 
 HOUSE = Path(__file__).resolve().parents[2]

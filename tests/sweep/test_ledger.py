@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from retouch.errors import OutputExists, UnwritablePicture
+from retouch.image.plain import sha256_of
 from retouch.sweep.ledger import LEDGER, Ledger, Outcome
-from retouch.sweep.values import sha256_of
 
 NOTHING = hashlib.sha256(b"").hexdigest()
 

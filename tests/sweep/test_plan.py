@@ -138,7 +138,7 @@ def test_file_names_of_cells_are_harmless(planning: Planning, label: str) -> Non
         ({"cloth": ["nowhere.png"]}, {"pictures": ("gray",)}, UnreadablePicture, "nowhere.png does not"),
         ({"cloth": [None]}, {"pictures": ("gray",)}, InputError, "cloth of dye takes a file, got None"),
         ({"count": [*range(201)], "wet": [False, True]}, {}, InputError, "201 × 2 values are 402 cells"),
-        ({"note": ["a"], "mask": [b"pixels"]}, {}, InputError, "cannot hand a bytes"),
+        ({"note": ["a"], "mask": [b"pixels"]}, {}, InputError, "a bytes cannot be handed"),
     ],
 )  # fmt: skip
 def test_what_makes_no_sweep(

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from retouch.errors import InputError, UnreadablePicture
 from retouch.image import Box, Mask, Polygon, Region
-from retouch.sweep.values import decoded, encoded, fingerprint, finite, sha256_of, shown
+from retouch.image.plain import decoded, encoded, fingerprint, finite, sha256_of
+from retouch.sweep.values import shown
 
 numbers = st.integers(-(2**40), 2**40) | st.floats(allow_nan=False, allow_infinity=False)
 plain = st.none() | st.booleans() | st.text() | numbers
@@ -51,7 +52,7 @@ def test_numpy_numbers_become_plain_ones() -> None:
 
 @pytest.mark.parametrize("value", [Mask.of(np.ones((2, 2))), np.zeros((2, 2, 3)), b"PNG"])
 def test_what_lies_in_memory_is_refused(value: object) -> None:
-    with pytest.raises(InputError, match=r"a sweep cannot hand a .* to its processes; save it"):
+    with pytest.raises(InputError, match=r"a .* cannot be handed to another process; save it"):
         encoded(value)
 
 

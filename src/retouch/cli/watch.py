@@ -95,6 +95,9 @@ class Watch:
 
     def _stop_if_asked(self, *_: object) -> None:
         if self._interrupted:
+            if hasattr(signal, "setitimer"):
+                # Once is enough: the next would interrupt the cleaning up.
+                signal.setitimer(signal.ITIMER_REAL, 0)
             raise Cancelled("cancelled by Ctrl-C")
 
 

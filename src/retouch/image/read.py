@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 
 def read(
-    source: str | Path | bytes, *, frame: int | None, max_pixels: int, max_bytes: int
+    source: str | Path | bytes, *, frame: int | None, max_pixels: int, max_bytes: int, name: str = ""
 ) -> tuple[Samples, FileFacts]:
     """Read a picture file.
 
@@ -38,6 +38,7 @@ def read(
         frame: which picture of the file, from 0; None when there must be one only.
         max_pixels: the most pixels that are decoded.
         max_bytes: the most bytes that are read.
+        name: what errors call bytes.
 
     Returns:
         Samples (H, W, C), turned upright, and what the file says about them.
@@ -47,7 +48,7 @@ def read(
         PictureTooLarge: the file has too many bytes or pixels.
     """
     if isinstance(source, bytes):
-        name, data = f"the picture of {len(source)} bytes", source
+        name, data = name or f"the picture of {len(source)} bytes", source
         if len(data) > max_bytes:
             raise PictureTooLarge(_too_many_bytes(name, len(data), max_bytes))
     else:

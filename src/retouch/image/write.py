@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import secrets
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from retouch.errors import InputError, OutputExists, UnknownName, UnwritablePict
 from retouch.image import convert, native, png16
 from retouch.image.beside import companion_path, companion_paths
 from retouch.image.colour import SRGB, Gray, colour_of
+from retouch.image.drafts import draft_name, sweep
 from retouch.image.facts import BitDepth, Mode
 from retouch.image.native import Samples
 from retouch.image.picture import Picture
@@ -76,14 +76,61 @@ def write(
     companions: bool,
 ) -> Path:
     """Write a picture; see :meth:`retouch.image.Picture.save`."""
+    check_quality(quality)
+    format_for(path, format, moving=picture.animation is not None)
+    for each in (path, *companion_paths(path, picture.companions if companions else {})):
+        check_target(each, overwrite=overwrite)
+    files = files_of(
+        picture,
+        path,
+        format=format,
+        quality=quality,
+        lossless=lossless,
+        bit_depth=bit_depth,
+        background=background,
+        companions=companions,
+    )
+    put_all(files, overwrite=overwrite)
+    return path
+
+
+def files_of(
+    picture: Picture,
+    path: Path,
+    *,
+    format: str | None = None,  # noqa: A002 - the name that Pillow users know
+    quality: int | None = None,
+    lossless: bool | None = None,
+    bit_depth: BitDepth | None = None,
+    background: tuple[float, float, float] | None = None,
+    companions: bool = False,
+) -> dict[Path, bytes]:
+    """Make everything that is written for a picture, and write none of it.
+
+    Args:
+        picture: any.
+        path: the output; its ending says the format.
+        format: as for :meth:`retouch.image.Picture.save`.
+        quality: likewise.
+        lossless: likewise.
+        bit_depth: likewise.
+        background: likewise.
+        companions: likewise.
+
+    Returns:
+        Output → bytes; the picture last.
+
+    Raises:
+        InputError: the quality is out of range.
+        UnknownName: there is no such format.
+        UnwritablePicture: the suffix is unknown, or the format cannot hold the picture.
+    """
+    check_quality(quality)
     moving = picture.animation is not None
     motion = motion_for(path, format) if moving else None
     kind = motion or format_for(path, format, moving=moving)
-    if quality is not None and not (isinstance(quality, int) and 1 <= quality <= 100):
-        raise InputError(f"quality must be a whole number from 1 (small) to 100 (best), got {quality!r}")
     endings = picture.companions if companions else {}
-    for each in (path, *companion_paths(path, endings)):
-        check_target(each, overwrite=overwrite)
+    companion_paths(path, endings)
     if motion is not None and picture.animation is not None:
         if bit_depth not in (None, 8):
             raise UnwritablePicture(
@@ -96,8 +143,20 @@ def write(
         )
     # The picture last: whoever waits for it finds the others there.
     files = {companion_path(path, ending): content for ending, content in endings.items()}
-    put_all({**files, path: data}, overwrite=overwrite)
-    return path
+    return {**files, path: data}
+
+
+def check_quality(quality: int | None) -> None:
+    """Refuse a quality that no encoder has.
+
+    Args:
+        quality: as for :meth:`retouch.image.Picture.save`.
+
+    Raises:
+        InputError: it is not from 1 to 100.
+    """
+    if quality is not None and not (isinstance(quality, int) and 1 <= quality <= 100):
+        raise InputError(f"quality must be a whole number from 1 (small) to 100 (best), got {quality!r}")
 
 
 def motion_for(path: Path, format: str | None = None) -> str | None:  # noqa: A002 - as of write
@@ -189,7 +248,7 @@ def put(path: Path, data: bytes, *, overwrite: bool) -> None:
     put_all({path: data}, overwrite=overwrite)
 
 
-def put_all(files: Mapping[Path, bytes], *, overwrite: bool) -> None:
+def put_all(files: Mapping[Path, bytes], *, overwrite: bool, tag: str = "") -> None:
     """Let files appear that belong together, each with all its bytes.
 
     All of them are on the disk before the first gets its name. If one then finds its name taken, those
@@ -198,6 +257,7 @@ def put_all(files: Mapping[Path, bytes], *, overwrite: bool) -> None:
     Args:
         files: output → bytes, in the order in which they appear; a link is followed.
         overwrite: replace files that are there. When False, files that appear meanwhile are safe, too.
+        tag: part of the drafts' names; those that a killed writer left are then taken away by a later one.
 
     Raises:
         OutputExists: one is there and may not be replaced.
@@ -207,9 +267,11 @@ def put_all(files: Mapping[Path, bytes], *, overwrite: bool) -> None:
     published: list[Path] = []
     path = next(iter(files), Path())
     try:
-        for path, data in files.items():
+        for number, (path, data) in enumerate(files.items()):
             final = Path(os.path.realpath(path))
-            draft = final.with_name(f".retouch-{secrets.token_hex(8)}.tmp")
+            draft = final.with_name(draft_name(f"{tag}-{number}" if tag else ""))
+            if tag:
+                sweep(final.parent)
             drafts.append((path, draft, final))
             _write_draft(draft, data, final if overwrite else None)
         for path, draft, final in drafts:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from retouch.image.plain import Plain
 from retouch.sweep.ledger import Outcome
-from retouch.sweep.values import Plain
 
 _MOST = 2
 _CHIEF = ("loss", "psnr")  # say all by themselves

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from retouch.errors import OutputExists, UnwritablePicture
-from retouch.sweep.values import Plain, sha256_of
+from retouch.image.plain import Plain, sha256_of
 
 MOVING = ".webp"
 """The suffix of a cell's animation, beside its picture."""

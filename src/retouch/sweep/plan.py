@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from retouch import __version__
-from retouch.catalog import Edit, edit_named
+from retouch.catalog import FILES, Edit, edit_named
 from retouch.errors import InputError
-from retouch.sweep.axes import FILES, Axis, axis_of, checked, option_of
-from retouch.sweep.values import Plain, encoded, fingerprint, sha256_of, shown
+from retouch.image.plain import Plain, encoded, fingerprint, sha256_of
+from retouch.sweep.axes import Axis, axis_of
+from retouch.sweep.values import shown
 
 MOST = 400
 """Cells of a sweep that nobody needs to confirm."""
@@ -174,11 +175,11 @@ def _fixed(
         )
     given: dict[str, object] = dict(zip(free, pictures, strict=True))
     for name, value in options.items():
-        option = option_of(edit, name)
+        option = edit.option(name)
         if option.name in varied:
             raise InputError(f"{name} is varied and given as well; leave one of them out")
         given[option.name] = value
-    fixed = {name: checked(edit, option_of(edit, name), value) for name, value in given.items()}
+    fixed = {name: edit.checked(edit.option(name), value) for name, value in given.items()}
     for option in edit.options():
         if option.required and option.name not in varied and fixed.get(option.name) is None:
             kind = "a file" if option.kind in FILES else "a value"

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from retouch import __version__
+from retouch.image.plain import Plain
 from retouch.image.write import put
 from retouch.sweep.facts import reported
-from retouch.sweep.values import Plain
 
 if TYPE_CHECKING:
     from retouch.sweep.run import Swept

@@ -19,9 +19,9 @@ from retouch.catalog import Edit, edit_named
 from retouch.errors import RetouchError
 from retouch.image import Picture
 from retouch.image.beside import companion_paths
+from retouch.image.plain import decoded, finite, sha256_of
 from retouch.progress import Progress
 from retouch.sweep.ledger import MOVING
-from retouch.sweep.values import decoded, finite, sha256_of
 
 _PAUSE = 0.1  # seconds between two events that are passed on
 

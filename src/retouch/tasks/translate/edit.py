@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from retouch.weights import Card, Loaded
     from retouch.weights.find import WeightsName
+    from retouch.weights.remembered import Remembered
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -72,7 +74,8 @@ def translate(
     """
     if progress:
         progress(Progress("loading the model", 0))
-    translator = Translator.load(model, device=device, precision=precision)
+    _check_precision(precision)
+    translator = _loaded()(model, device, precision)
     return translator(photo, seed=seed, tile=tile, progress=progress)
 
 
@@ -227,6 +230,16 @@ class Translator:
     @property
     def _report(self) -> dict[str, float | int | str]:
         return {"model": self._card.name}
+
+
+@functools.cache
+def _loaded() -> Remembered[Translator]:
+    from retouch.weights.remembered import Remembered
+
+    def load(model: str, device: str, precision: Precision) -> Translator:
+        return Translator.load(model, device=device, precision=precision)
+
+    return Remembered(load)
 
 
 def _check_precision(precision: str) -> None:

@@ -46,7 +46,7 @@ class Inpainter:
     def __init__(self, loaded: Loaded, *, precision: Precision = "float32") -> None:
         from retouch.tasks.inpaint.network.inference import prepared
 
-        _check_precision(precision)
+        check_precision(precision)
         _check_card(loaded.card)
         self._card = loaded.card
         self._half = precision == "bfloat16"
@@ -79,7 +79,7 @@ class Inpainter:
         from retouch import weights
         from retouch.nn.device import usable_device
 
-        _check_precision(precision)
+        check_precision(precision)
         return Inpainter(weights.load(model, usable_device(device)), precision=precision)
 
     @property
@@ -172,7 +172,15 @@ class Inpainter:
         return megapixels * 1e6
 
 
-def _check_precision(precision: str) -> None:
+def check_precision(precision: str) -> None:
+    """Refuse an arithmetic that no network here has.
+
+    Args:
+        precision: of the arithmetic.
+
+    Raises:
+        UnknownName: there is no such precision.
+    """
     if precision not in get_args(Precision):
         raise UnknownName("precision", precision, get_args(Precision))
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from retouch.image import MaskLike, Picture, PictureLike
 from retouch.progress import Progress, ProgressCallback
 from retouch.tasks.inpaint.edit.filling import CLASSICAL, Precision, Seam, classical, filled
-from retouch.tasks.inpaint.edit.inpainter import Inpainter
+from retouch.tasks.inpaint.edit.inpainter import Inpainter, check_precision
 
 if TYPE_CHECKING:
     from retouch.weights.find import WeightsName
+    from retouch.weights.remembered import Remembered
 
 
 def inpaint(
@@ -72,5 +74,16 @@ def inpaint(
     if model in CLASSICAL:
         way = classical(model, refine=refine, budget=budget, device=device, precision=precision)
         return filled(photo, mask, way, seam=seam, progress=progress)
-    inpainter = Inpainter.load(model, device=device, precision=precision)
+    check_precision(precision)
+    inpainter = _loaded()(model, device, precision)
     return inpainter(photo, mask, seam=seam, refine=refine, budget=budget, progress=progress)
+
+
+@functools.cache
+def _loaded() -> Remembered[Inpainter]:
+    from retouch.weights.remembered import Remembered
+
+    def load(model: str, device: str, precision: Precision) -> Inpainter:
+        return Inpainter.load(model, device=device, precision=precision)
+
+    return Remembered(load)
