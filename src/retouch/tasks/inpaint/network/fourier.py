@@ -25,6 +25,10 @@ mirror image, at the cost of transforming more."""
 Features = tuple[Tensor | None, Tensor | None]
 """Local and global channels, each ``(B, C, H, W)``; None where there are none."""
 
+Transforms = tuple[Callable[[Tensor], Tensor], Callable[[Tensor, tuple[int, int]], Tensor]]
+"""To the half spectrum and back, as :func:`spectrum` and :func:`picture_of` do; runtimes without a fast
+Fourier transform need others."""
+
 MIRRORED = 0.25
 """The part of height and width that is mirrored at each side."""
 
@@ -83,6 +87,7 @@ class FourierUnit(nn.Module):
         self.conv_layer = nn.Conv2d(2 * inputs, 2 * outputs, 1, bias=False)
         self.bn = nn.BatchNorm2d(2 * outputs)
         self.edges = edges
+        self.transforms: Transforms = (spectrum, picture_of)
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve.
@@ -109,7 +114,8 @@ class FourierUnit(nn.Module):
         down, right = (_mirrored(side) if self.edges == "mirror" else 0 for side in (height, width))
         if down or right:
             x = F.pad(x, (right, right, down, down), mode="reflect")
-        found = picture_of(change(spectrum(x)), (height + 2 * down, width + 2 * right))
+        there, back = self.transforms
+        found = back(change(there(x)), (height + 2 * down, width + 2 * right))
         return found[..., down : down + height, right : right + width]
 
 
@@ -143,8 +149,10 @@ class LocalFourierUnit(FourierUnit):
         """Convolve ``(B, channels, H, W)``."""
         height, width = x.shape[-2:]
         even = F.pad(x[:, : self.quarter], (0, width % 2, 0, height % 2), mode="replicate")
-        rows = torch.cat(torch.chunk(even, 2, dim=-2), 1)
-        pieces = torch.cat(torch.chunk(rows, 2, dim=-1), 1)
+        # By slices: what is traced for export cannot cut a size into parts that it does not know.
+        down, right = even.shape[-2] // 2, even.shape[-1] // 2
+        rows = torch.cat([even[..., :down, :], even[..., down : 2 * down, :]], 1)
+        pieces = torch.cat([rows[..., :right], rows[..., right : 2 * right]], 1)
         found = super().forward(pieces)
         return found.repeat(1, 1, 2, 2)[..., :height, :width]
 

@@ -146,6 +146,8 @@ class ModulatedConv(nn.Module):
         """
         if torch.is_grad_enabled() and self.weight.requires_grad:
             return cast("Tensor", _Energies.apply(self.weight))
+        if torch.compiler.is_exporting():
+            return _energies(self.weight)  # what is traced has no address
         state = (self.weight.data_ptr(), self.weight._version)
         if self._energies is None or self._energies[0] != state or self.weight.is_inference():
             with torch.no_grad():
