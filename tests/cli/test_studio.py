@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from retouch.cli import main
-from retouch.cli import studio as command
+from retouch.cli import serving as command
 from retouch.studio import serve
 from retouch.studio.settings import MEGABYTE, Settings
 
@@ -139,4 +139,4 @@ def test_without_the_extra_it_says_what_to_install(
 
 
 def test_no_file_may_be_larger_than_all_that_is_kept() -> None:
-    assert Settings().folder_bytes == command._MOST * MEGABYTE
+    assert Settings().folder_bytes == command.MOST * MEGABYTE

@@ -42,6 +42,10 @@ class Studio:
         environment: what is special for it.
     """
 
+    command: tuple[str, ...] = ("studio", "--no-browser")
+    first = "/"
+    """What is asked for to see that it answers."""
+
     def __init__(self, folder: Path | None, *words: str, **environment: str) -> None:
         self.folder = folder
         self.words = [*words, "--folder", str(folder)] if folder else list(words)
@@ -59,7 +63,7 @@ class Studio:
 
     def start(self) -> None:
         """Start it, and return when the address is printed and the first page answers."""
-        command = [sys.executable, "-m", "retouch.cli", "studio", "--no-browser", "--port", "0"]
+        command = [sys.executable, "-m", "retouch.cli", *self.command, "--port", "0"]
         environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
         self.process = subprocess.Popen(
             [*command, *self.words],
@@ -212,7 +216,7 @@ class Studio:
 
     def _answers(self) -> bool:
         try:
-            return self.client.get("/").status_code == 200
+            return self.client.get(self.first).status_code == 200
         except httpx.TransportError:
             return False
 

@@ -126,7 +126,7 @@ def test_one_that_never_gets_ready_is_killed(started: Started) -> None:
 def test_one_that_is_killed_is_said_to_be(started: Started) -> None:
     child = started(ECHO)
     child.get_ready()
-    child.kill()
+    os.kill(child.pid, signal.SIGKILL)
     for _ in range(2):
         with pytest.raises(Ended, match=r"signal 9.*not enough memory") as caught:
             child.hear(60)

@@ -331,7 +331,7 @@ def test_a_studio_that_may_not_end_in_peace_ends_all_the_same(monkeypatch: pytes
             ended.append("close")
 
     made: Any = (PlainTextResponse("here"), Parts())
-    monkeypatch.setattr(front, "_made", lambda _: made)
+    monkeypatch.setattr(front, "_made", lambda *_: made)
 
     async def live() -> None:
         said: asyncio.Queue[Message] = asyncio.Queue()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, cast
 from urllib.parse import quote
 
 from starlette.datastructures import Headers
 from starlette.responses import FileResponse, Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from retouch.image.write import MOVING, SUFFIXES
 from retouch.studio.documents import (
@@ -22,6 +23,7 @@ from retouch.studio.documents import (
 )
 from retouch.studio.failures import UnknownHandle, plain, raised
 from retouch.studio.job import Job
+from retouch.studio.owed import Owed
 from retouch.studio.problems import Problem, document
 from retouch.studio.store import Store, Stored
 
@@ -129,10 +131,19 @@ class HeldFile(FileResponse):
         media_type: of the content.
         mark: what tells its content from others of the same handle.
         name: under which it is downloaded; None to be shown.
+        owed: counts it while it is sent, and hears that it was fetched when all of it was.
     """
 
     def __init__(
-        self, store: Store, handle: str, path: Any, media_type: str, *, mark: str, name: str | None
+        self,
+        store: Store,
+        handle: str,
+        path: Any,
+        media_type: str,
+        *,
+        mark: str,
+        name: str | None,
+        owed: Owed | None = None,
     ) -> None:
         headers = {"Cache-Control": IMMUTABLE, "ETag": f'"{handle}-{mark}"'}
         if name is not None:
@@ -141,6 +152,7 @@ class HeldFile(FileResponse):
         del self.headers["accept-ranges"]
         self._store = store
         self._handle = handle
+        self._owed = owed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it, or say that the client has it."""
@@ -149,14 +161,38 @@ class HeldFile(FileResponse):
         if self.headers["etag"] in marks or asked.strip() == "*":
             kept = {name: self.headers[name] for name in ("etag", "cache-control")}
             await Response(status_code=304, headers=kept)(scope, receive, send)
+            self._fetched()
             return
         # Parts of a file are not needed, and would be answers of another form.
         whole = [(key, value) for key, value in scope["headers"] if key not in (b"range", b"if-range")]
         try:
-            with self._store.holding(self._handle):
-                await super().__call__({**scope, "headers": whole}, receive, send)
+            with self._store.holding(self._handle), self._under_way():
+                line = _Line(send)
+                await super().__call__({**scope, "headers": whole}, receive, line.send)
+            if line.whole and scope["method"] != "HEAD":
+                self._fetched()
         except FileNotFoundError:
             raise Problem(410, f"the file {self._handle} was removed; make it again") from None
+
+    def _under_way(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._owed is None else self._owed.sending()
+
+    def _fetched(self) -> None:
+        if self._owed is not None:
+            self._owed.fetched(self._handle)
+
+
+class _Line:
+    """Notices whether all of an answer was sent: Starlette sends no last part to a client who has left."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.whole = False
+
+    async def send(self, message: Message) -> None:
+        """Send a part of the answer."""
+        await self._send(message)
+        self.whole = message["type"] == "http.response.body" and not message.get("more_body", False)
 
 
 def media_type(format_: str | None) -> str:

@@ -19,6 +19,7 @@ from retouch.studio.documents import ProblemDocument
 from retouch.studio.parts import Parts
 from retouch.studio.problems import Problem
 from retouch.studio.routes import edits, health, jobs, masks, pictures, samples
+from retouch.studio.watched import GONE
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ def api_of(parts: Parts) -> FastAPI:
         The application. It trusts every request: :class:`retouch.studio.guard.Guard` goes before it.
     """
     api = FastAPI(
-        title="retouch studio",
+        title="retouch studio" if parts.settings.page else "retouch",
         summary="Every edit of retouch as an HTTP call.",
         version=__version__,
         # Their pages come from another site.
@@ -55,6 +56,10 @@ def api_of(parts: Parts) -> FastAPI:
         health.router, pictures.router, masks.router, ordering, jobs.router, samples.router,
     ):  # fmt: skip
         api.include_router(router)
+    if parts.metrics is not None:
+        from retouch.studio.routes import metrics
+
+        api.include_router(metrics.router)
     _describe(api, [ProblemDocument, masks.MaskOrder, *forms.values()])
     return api
 
@@ -106,4 +111,5 @@ async def _form_problem(request: Request, error: Exception) -> Response:
 
 
 async def _nobody(_: Request, __: Exception) -> Response:
-    return Response(status_code=408)
+    """Answer a client that has left: only the metrics see it."""
+    return Response(status_code=GONE)

@@ -32,15 +32,18 @@ class Ended(Exception):
     Args:
         code: as :class:`subprocess.Popen` gives it: the negative of a signal.
         last: the last line that it wrote to standard error.
+        why: we ended it, as a clause for a person; empty when it ended otherwise.
     """
 
-    def __init__(self, code: int, last: str) -> None:
-        self.code, self.last = code, last
+    def __init__(self, code: int, last: str, why: str = "") -> None:
+        self.code, self.last, self.why = code, last, why
         super().__init__(self.cause)
 
     @property
     def cause(self) -> str:
         """Why it ended, as a clause for a person."""
+        if self.why:
+            return self.why
         if self.code == -9:
             return "it was killed (signal 9), which is what happens when there is not enough memory"
         how = f"signal {-self.code}" if self.code < 0 else f"code {self.code}"
@@ -65,6 +68,7 @@ class Child:
         self._said: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._asking = threading.Lock()
         self._small = 0
+        self._why = ""
         self.started = time.monotonic()
         try:
             self._errors: IO[bytes] = tempfile.TemporaryFile("a+b")  # noqa: SIM115 - closed with the child
@@ -103,7 +107,7 @@ class Child:
     @property
     def grown(self) -> int:
         """Bytes of memory that it has taken since it was ready; 0 where that cannot be known."""
-        return max(_resident(self.pid) - self._small, 0) if self._small else 0
+        return max(resident(self.pid) - self._small, 0) if self._small else 0
 
     def get_ready(self, patience: float = _START) -> None:
         """Wait until it says that it can take tasks.
@@ -119,7 +123,7 @@ class Child:
             if time.monotonic() >= end:
                 self.kill()
                 raise Ended(1, f"it was not ready after {patience:g} s")
-        self._small = _resident(self.pid)
+        self._small = resident(self.pid)
 
     def ask(self, message: Message) -> None:
         """Tell it something; that it has ended is found out when it is heard.
@@ -157,11 +161,17 @@ class Child:
                 said = None
         if said is None:
             self._said.put(None)
-            raise Ended(self._process.wait(), self._last_line())
+            raise Ended(self._process.wait(), self._last_line(), self._why)
         return said
 
-    def kill(self) -> None:
-        """End it at once."""
+    def kill(self, why: str = "the studio ended it") -> None:
+        """End it at once.
+
+        Args:
+            why: as a clause for a person.
+        """
+        if self.alive and not self._why:
+            self._why = why
         self._process.kill()
 
     def close(self) -> None:
@@ -198,7 +208,8 @@ class Child:
                 except ValueError:
                     said = None
                 if not isinstance(said, dict):
-                    self._process.kill()  # it is not our program any more that speaks
+                    # It is not our program any more that speaks.
+                    self.kill("the studio ended it, because it said what is no answer")
                     break
                 self._said.put(said)
         self._said.put(None)
@@ -219,7 +230,7 @@ def _refused(error: OSError) -> Ended:
 
 
 def _environment() -> dict[str, str]:
-    """This process's environment, with this very package."""
+    """This process's environment, with this very package, and without what opens the server."""
     import retouch
 
     # Absolute, as the child may be in another folder.
@@ -227,16 +238,35 @@ def _environment() -> dict[str, str]:
         str(Path(each).absolute()) for each in os.environ.get("PYTHONPATH", "").split(os.pathsep) if each
     ]
     path = os.pathsep.join([str(Path(retouch.__file__).absolute().parents[1]), *given])
-    return {**os.environ, "PYTHONPATH": path, "PYTHONUTF8": "1"}
+    ours = {name: value for name, value in os.environ.items() if name != "RETOUCH_TOKEN"}
+    return {**ours, "PYTHONPATH": path, "PYTHONUTF8": "1"}
 
 
-def _resident(pid: int) -> int:
-    """Bytes of memory that a process has; 0 where the system does not say."""
+def resident(pid: int) -> int:
+    """Say how much memory a process has.
+
+    Args:
+        pid: of the process.
+
+    Returns:
+        Bytes; 0 where the system does not say.
+    """
     try:
         pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
     except (OSError, ValueError, IndexError):
         return 0
     return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def draining() -> Unavailable:
+    """Say that the server takes no more jobs.
+
+    Returns:
+        The error, to be raised.
+    """
+    return Unavailable(
+        "this server ends and takes no more jobs; send the edit to another one, or once more in some seconds"
+    )
 
 
 def ending() -> Unavailable:

@@ -11,6 +11,7 @@ from retouch.image.drawing import MAX_POINTS, MAX_STROKES, StrokeKind
 
 JSON = None | bool | int | float | str | list[Any] | dict[str, Any]
 State = Literal["queued", "running", "done", "failed", "cancelled"]
+ServerState = Literal["starting", "ready", "broken", "draining"]
 
 
 class ProblemDocument(BaseModel):
@@ -132,9 +133,11 @@ class DeviceDocument(BaseModel):
     """Where edits are computed."""
 
     name: str
-    ready: bool
+    ready: bool = Field(description="one of its workers can take a job, or does one")
     running: bool
-    trouble: str | None
+    workers: int = Field(description="its processes")
+    working: int = Field(description="those that can take a job, or do one")
+    trouble: str | None = Field(description="why none of its workers can be started")
 
 
 class FormatsDocument(BaseModel):
@@ -157,12 +160,28 @@ class LimitsDocument(BaseModel):
 class HealthDocument(BaseModel):
     """How the studio is."""
 
-    ready: bool = Field(description="every worker is there")
+    ready: bool = Field(description="jobs are taken, and every device has a worker")
+    state: ServerState = Field(
+        description="starting: a device has no worker yet; broken: one cannot be started; draining: the "
+        "server ends, and takes no more jobs"
+    )
     version: str
     devices: list[DeviceDocument]
     queue: int = Field(description="edits that wait")
     formats: FormatsDocument
     limits: LimitsDocument
+
+
+class LiveDocument(BaseModel):
+    """That the server answers."""
+
+    live: Literal[True]
+
+
+class ReadyDocument(BaseModel):
+    """That the server takes jobs."""
+
+    ready: Literal[True]
 
 
 class StrokeDocument(BaseModel):

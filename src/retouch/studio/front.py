@@ -1,9 +1,10 @@
-"""The studio as the server sees it: the page at once, the API as soon as it is there."""
+"""The studio as its server sees it: the page at once, the API as soon as it is there."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -13,10 +14,15 @@ from retouch.studio.pages import Pages
 from retouch.studio.settings import Settings
 
 if TYPE_CHECKING:
+    from retouch.studio.metrics import Metrics
     from retouch.studio.parts import Parts
 
 AFTER_THE_PAGE = 0.1
 """Seconds that whoever opens the page first has the processor for himself."""
+
+_SHOWN = 2.0  # seconds that a server ends at least, so that probes see it and others are sent no more
+_SETTLED = 1.0  # seconds without anything to do after which whoever fetches a result has got all of it
+_LOOK = 0.05  # seconds
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +31,8 @@ class Studio:
     """The studio as an ASGI application; its processes and files live from its startup to its shutdown.
 
     To import what the API is made of takes longer than a person wants to look at an empty window. So the page
-    is there before, and what it asks of the API waits.
+    is there before, and what it asks of the API waits. Without a page there is nobody to look, and the first
+    request is taken when the API is there.
 
     Args:
         settings: of the owner.
@@ -33,8 +40,15 @@ class Studio:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._pages = Pages()
-        self._guard = Guard(self._answer, settings)
+        self._pages = Pages() if settings.page else None
+        self._metrics: Metrics | None = None
+        self._app: ASGIApp = Guard(self._answer, settings)
+        if not settings.page:
+            from retouch.studio.metrics import Metrics
+            from retouch.studio.watched import Watched
+
+            self._metrics = Metrics()
+            self._app = Watched(self._app, self._metrics)
         self._building: asyncio.Task[tuple[ASGIApp, Parts]] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -42,7 +56,13 @@ class Studio:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         else:
-            await self._guard(scope, receive, send)
+            await self._app(scope, receive, send)
+
+    @property
+    def failed(self) -> bool:
+        """Whether it could not be built."""
+        task = self._building
+        return task is not None and task.done() and (task.cancelled() or task.exception() is not None)
 
     async def built(self) -> Parts:
         """Wait until the API is there.
@@ -57,11 +77,51 @@ class Studio:
 
     async def end(self) -> None:
         """Let those go who listen to jobs, so that the server can end."""
-        if self._building is not None and self._building.done() and not self._building.exception():
-            self._building.result()[1].end()
+        parts = self._there()
+        if parts is None:
+            return
+        if not self.settings.page:
+            # A program that listens to a job is told of its end, whatever end that is.
+            await asyncio.to_thread(parts.jobs.close)
+        parts.end()
+
+    async def drain(self, grace: float) -> None:
+        """Take no more jobs, and wait for those that were taken, and until their results were fetched.
+
+        Args:
+            grace: seconds after which it is enough.
+        """
+        parts = self._there()
+        if parts is None:
+            return
+        jobs = parts.jobs
+        jobs.drain()
+        logger.info(
+            "the server ends: no more jobs are taken; %d wait, %d run, %d results are to be fetched",
+            jobs.waiting,
+            sum(len(device.jobs) for device in jobs.devices),
+            len(jobs.owed),
+        )
+        began = now = time.monotonic()
+        quiet = began - _SETTLED
+        while now - began < min(grace, _SHOWN) or (now - quiet < _SETTLED and now - began < grace):
+            await asyncio.sleep(_LOOK)
+            now = time.monotonic()
+            if not jobs.idle or len(jobs.owed) or jobs.owed.under_way:
+                quiet = now
+        if not jobs.idle:
+            logger.warning("some jobs did not end within %g s, and fail", grace)
+        if jobs.owed.under_way:
+            logger.warning("%d downloads did not end within %g s, and are cut", jobs.owed.under_way, grace)
+        if jobs.owed.left:
+            logger.warning("%d results are removed that nobody has fetched", jobs.owed.left)
+
+    def _there(self) -> Parts | None:
+        task = self._building
+        return task.result()[1] if task is not None and task.done() and not self.failed else None
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._pages.have(scope["path"]):
+        if self._pages is not None and self._pages.have(scope["path"]):
             await self._pages(scope, receive, send)
         else:
             api, _ = await self._built()
@@ -76,6 +136,8 @@ class Studio:
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         self._building = asyncio.create_task(self._build())
+        if not self.settings.page:
+            await asyncio.wait([self._building])
         await send({"type": "lifespan.startup.complete"})
         try:
             await receive()
@@ -96,14 +158,15 @@ class Studio:
             await asyncio.to_thread(parts.close)
 
     async def _build(self) -> tuple[ASGIApp, Parts]:
-        await asyncio.sleep(AFTER_THE_PAGE)
-        return await asyncio.to_thread(_made, self.settings)
+        if self.settings.page:
+            await asyncio.sleep(AFTER_THE_PAGE)
+        return await asyncio.to_thread(_made, self.settings, self._metrics)
 
 
-def _made(settings: Settings) -> tuple[ASGIApp, Parts]:
+def _made(settings: Settings, metrics: Metrics | None) -> tuple[ASGIApp, Parts]:
     from retouch.studio.parts import Parts
 
-    parts = Parts.of(settings)
+    parts = Parts.of(settings, metrics)
     try:
         from retouch.studio.app import api_of
 

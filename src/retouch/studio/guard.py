@@ -37,6 +37,9 @@ HEADERS = {
 UPLOADS = "/v1/pictures"
 """Where a body may be as large as a picture."""
 
+PROBES = ("/v1/health/live", "/v1/health/ready")
+"""What tells nothing but yes or no, so that whoever starts servers needs no token to ask."""
+
 _READING = ("GET", "HEAD", "OPTIONS")
 _DRAINED = 32_000_000  # bytes of a refused body that are thrown away, so that the client gets to the answer
 _DRAINING = 2.0  # seconds for that
@@ -97,7 +100,7 @@ class Guard:
         reading = scope["method"] in _READING
         # It could not read the answer, but every picture that it shows of ours is work for us.
         foreign = headers.get("sec-fetch-site") in ("cross-site", "same-site")
-        if foreign and (not reading or scope["path"].startswith("/v1")):
+        if foreign and (not reading or not self._is_page(scope)):
             raise Problem(403, "the request comes from another site's page; use the studio's own")
         origin = headers.get("origin")
         if origin is not None and not reading and not self._ours(origin, asked[0]):
@@ -117,6 +120,10 @@ class Guard:
         named = (parts.hostname or "") in {name.lower() for name in self._settings.names}
         return named or parts.netloc.lower() == host.lower()
 
+    def _is_page(self, scope: Scope) -> bool:
+        """Whether something is asked for that people see; where there is no page, nothing is."""
+        return self._settings.page and not scope["path"].startswith("/v1")
+
     def _check_token(self, scope: Scope, headers: Headers) -> Response | None:
         """Refuse who does not know the token; who brings it in the address gets a cookie instead.
 
@@ -124,7 +131,7 @@ class Guard:
             An answer to be given at once, or None to go on.
         """
         token = self._settings.token
-        if token is None:
+        if token is None or (scope["method"] in ("GET", "HEAD") and scope["path"] in PROBES):
             return None
         scheme, _, given = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and _same(given.strip(), token):
@@ -134,7 +141,7 @@ class Guard:
             return None
         query = _query(scope)
         brought = [value for key, value in query if key == "token"]
-        page = scope["method"] in ("GET", "HEAD") and not scope["path"].startswith("/v1")
+        page = scope["method"] in ("GET", "HEAD") and self._is_page(scope)
         if page and brought and _same(brought[0], token):
             rest = urlencode([(key, value) for key, value in query if key != "token"])
             # A path with two slashes in front would lead to another site.
@@ -147,7 +154,10 @@ class Guard:
         raise Problem(
             401,
             "this studio needs its token: open the address that was printed when it was started, or send "
-            "Authorization: Bearer TOKEN",
+            "Authorization: Bearer TOKEN"
+            if self._settings.page
+            else "this server needs its token: send Authorization: Bearer TOKEN; its owner has set it, or it "
+            "was printed when the server was started",
             headers={"WWW-Authenticate": "Bearer"},
         )
 

@@ -56,19 +56,53 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class Process:
+    """One of those that do the edits of a device.
+
+    Args:
+        ready: it waits for a job, or does one.
+        pid: its number; None when there is none.
+        trouble: why it could not be started; None when it could.
+        restarts: how often it was started anew.
+    """
+
+    ready: bool
+    pid: int | None
+    trouble: str | None
+    restarts: int
+
+
+@dataclass(frozen=True, slots=True)
 class Device:
     """A place where edits are done.
 
     Args:
         name: as torch calls it.
-        ready: its process waits for a job, or does one.
-        running: the job; None when there is none.
-        pid: of the process; None when there is none.
-        trouble: why its process could not be started; None when it could.
+        processes: that do them.
+        jobs: that run there.
     """
 
     name: str
-    ready: bool
-    running: str | None
-    pid: int | None
-    trouble: str | None
+    processes: tuple[Process, ...]
+    jobs: tuple[str, ...]
+
+    @property
+    def ready(self) -> bool:
+        """Whether one of its processes waits for a job, or does one."""
+        return any(process.ready for process in self.processes)
+
+    @property
+    def running(self) -> str | None:
+        """The job that runs there, the first of several; None when there is none."""
+        return self.jobs[0] if self.jobs else None
+
+    @property
+    def pid(self) -> int | None:
+        """The number of its process, the first of several; None when there is none."""
+        return next((process.pid for process in self.processes if process.pid is not None), None)
+
+    @property
+    def trouble(self) -> str | None:
+        """Why none of its processes could be started; None when one could."""
+        troubles = [process.trouble for process in self.processes]
+        return troubles[0] if all(troubles) else None

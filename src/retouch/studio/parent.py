@@ -49,8 +49,8 @@ class Parent:
         os.dup2(2, 1)
         self._lock = threading.Lock()
         self._tasks: queue.SimpleQueue[Message] = queue.SimpleQueue()
-        self._stopped = -1
-        self._report: Message | None = None
+        self._stopped: set[int] = set()
+        self._reports: dict[int, Message] = {}
         self._due = threading.Event()
         threading.Thread(target=self._listen, name="listen", daemon=True).start()
         threading.Thread(target=self._pass_on, name="report", daemon=True).start()
@@ -71,26 +71,27 @@ class Parent:
         Args:
             number: of the task.
         """
-        return self._stopped == number
+        return number in self._stopped
 
     def answer(self, message: Message) -> None:
-        """Say something now; what is left of the progress is not said any more.
+        """Say something now; what is left of the progress of its task is not said any more.
 
         Args:
             message: plain data; a number that JSON does not have is left out.
         """
         with self._lock:
-            self._report = None
+            self._reports.pop(message.get("number", -1), None)
             self._say(message)
 
     def report(self, message: Message) -> None:
         """Say how far the task is, now or soon; of several reports in a short time the last one is said.
 
         Args:
-            message: plain data; a number that JSON does not have is left out.
+            message: plain data, with the ``number`` of the task; a number that JSON does not have is left
+                out.
         """
         with self._lock:
-            self._report = message
+            self._reports[message["number"]] = message
         self._due.set()
 
     def _say(self, message: Message) -> None:
@@ -105,8 +106,8 @@ class Parent:
             self._due.wait()
             self._due.clear()
             with self._lock:
-                message, self._report = self._report, None
-                if message is not None:
+                reports, self._reports = self._reports, {}
+                for message in reports.values():
                     self._say(message)
             time.sleep(_PAUSE)
 
@@ -116,7 +117,7 @@ class Parent:
             for line in sys.stdin.buffer:
                 said = json.loads(line)
                 if "stop" in said:
-                    self._stopped = said["stop"]
+                    self._stopped.add(said["stop"])
                 else:
                     self._tasks.put(said)
         finally:

@@ -5,15 +5,21 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from starlette.requests import HTTPConnection
 
 from retouch.image.picture import MAX_PIXELS
+from retouch.studio import logs
+from retouch.studio.documents import ServerState
+from retouch.studio.job import Job
 from retouch.studio.queue import Jobs
 from retouch.studio.reading import Reader
 from retouch.studio.settings import Settings
 from retouch.studio.store import Limits, Store
+
+if TYPE_CHECKING:
+    from retouch.studio.metrics import Metrics
 
 _Made = TypeVar("_Made")
 
@@ -27,6 +33,7 @@ class Parts:
         store: of files.
         reader: the process that decodes them.
         jobs: the queue.
+        metrics: that count; None where nobody asks for them.
         ending: the studio ends; who listens to it stops.
         listeners: are woken when it ends.
     """
@@ -35,15 +42,17 @@ class Parts:
     store: Store
     reader: Reader
     jobs: Jobs
+    metrics: Metrics | None = None
     ending: bool = False
     listeners: set[asyncio.Event] = field(default_factory=set)
 
     @classmethod
-    def of(cls, settings: Settings) -> Parts:
+    def of(cls, settings: Settings, metrics: Metrics | None = None) -> Parts:
         """Make the parts; nothing runs yet.
 
         Args:
             settings: of the owner.
+            metrics: that count.
 
         Raises:
             RetouchError: There is no place for files.
@@ -52,7 +61,35 @@ class Parts:
         limits = Limits(settings.upload_bytes, settings.folder_bytes, pixels)
         store = Store(settings.folder, limits)
         reader = Reader(limits)
-        return cls(settings, store, reader, Jobs(store, settings.devices, waiting=settings.waiting))
+
+        def heard(job: Job) -> None:
+            if metrics is not None:
+                metrics.heard(job)
+            logs.note(job)
+
+        jobs = Jobs(
+            store,
+            settings.devices,
+            workers=settings.workers,
+            batch=settings.batch,
+            waiting=settings.waiting,
+            heard=heard,
+        )
+        made = cls(settings, store, reader, jobs, metrics)
+        if metrics is not None:
+            metrics.watch(made)
+        return made
+
+    @property
+    def state(self) -> ServerState:
+        """Whether jobs are taken and would be done, and if not, why."""
+        if self.ending or self.jobs.draining:
+            return "draining"
+        devices = self.jobs.devices
+        if all(device.ready for device in devices) and self.reader.ready:
+            return "ready"
+        broken = self.reader.trouble or any(device.trouble for device in devices)
+        return "broken" if broken else "starting"
 
     def start(self) -> None:
         """Start the processes, in the background."""

@@ -1,16 +1,17 @@
-"""The queue of the studio: edits in the order in which they were asked for, one at a time on each device."""
+"""The queue of the studio: edits in the order in which they were asked for, one at a time in each process."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import secrets
 import shutil
 import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -18,14 +19,17 @@ from typing import Any
 from retouch.catalog import Edit, edit_named
 from retouch.errors import InputError, RetouchError, UnknownName
 from retouch.image.write import format_for
-from retouch.studio.child import Message, ending
-from retouch.studio.failures import Gone, InternalError, QueueFull, Unavailable, UnknownHandle, plain
-from retouch.studio.job import Device, Job, State
+from retouch.studio.child import Message, draining, ending
+from retouch.studio.failures import Gone, QueueFull, Unavailable, UnknownHandle, plain
+from retouch.studio.grouping import likeness_of
+from retouch.studio.job import Device, Job, Process, State
 from retouch.studio.lane import Lane
 from retouch.studio.order import Order, handles_in, pixels_of, with_drawings_stored, with_paths
-from retouch.studio.results import kept
+from retouch.studio.owed import Owed
+from retouch.studio.record import Held, Listener, Record
+from retouch.studio.results import kept, unkept
 from retouch.studio.store import Store
-from retouch.studio.stored import missing, refused_by_disk
+from retouch.studio.stored import missing
 from retouch.studio.worker import PREVIEW
 
 logger = logging.getLogger(__name__)
@@ -34,25 +38,9 @@ MODULE = "retouch.studio.worker"
 
 __all__ = ["Device", "Job", "Jobs", "Listener"]
 
-Listener = Callable[[Job], None]
-
 _PATIENCE = 1.0  # seconds that a lane waits for an edit at a time
 _KEPT = 10_000  # jobs that have ended
 _REMEMBERED = 100_000  # those that are known to be gone
-
-
-@dataclass(slots=True, eq=False)
-class _Record:
-    """A job, and what it needs."""
-
-    job: Job
-    wanted: str | None
-    handles: tuple[str, ...]
-    drawings: tuple[str, ...]
-    task: dict[str, Any]
-    room: Path | None = None
-    stopping: bool = False
-    listeners: dict[int, Listener] = field(default_factory=dict)
 
 
 class Jobs:
@@ -62,12 +50,17 @@ class Jobs:
 
     Args:
         store: the files.
-        devices: as torch calls them; each gets a process.
+        devices: as torch calls them.
+        workers: processes for each of them.
+        batch: jobs that a process may do together; see :mod:`retouch.studio.grouping`.
         waiting: the most jobs that may wait.
         grace: seconds that an edit may take to stop by itself, after which its process is killed.
         growth: bytes that a process may take more than at its start while it has nothing to do.
         idle: seconds without an edit after which such a process is started anew.
         module: what the processes run; it answers as :mod:`retouch.studio.worker` does.
+        heard: is called when a job has come, has begun and has ended; it must not hold the queue up.
+
+    ``owed`` are the results that nobody has fetched yet.
     """
 
     def __init__(
@@ -75,27 +68,33 @@ class Jobs:
         store: Store,
         devices: Sequence[str] = ("cpu",),
         *,
+        workers: int = 1,
+        batch: int = 1,
         waiting: int = 1000,
         grace: float = 3.0,
         growth: int = 512 << 20,
         idle: float = 120.0,
         module: str = MODULE,
+        heard: Listener | None = None,
     ) -> None:
         if not devices:
             raise InputError('the studio needs at least one device, got none; give devices=("cpu",)')
-        self._store, self._most = store, waiting
+        self._store, self._most, self._batch = store, waiting, batch
+        self._heard = heard
         self._changed = threading.Condition(threading.RLock())
-        self._records: dict[str, _Record] = {}
-        self._waiting: deque[_Record] = deque()
-        self._running: dict[str, _Record] = {}
+        self._records: dict[str, Record] = {}
+        self._waiting: deque[Record] = deque()
+        self._running: dict[Lane, list[Record]] = {}
         self._ended: deque[str] = deque()
         self._gone: OrderedDict[str, None] = OrderedDict()
-        self._closed = False
+        self.owed = Owed()
+        self._closed = self._draining = False
         self._tokens = 0
         empty = store.room()
         self._lanes = [
             Lane(device, self._take, folder=empty, module=module, grace=grace, growth=growth, idle=idle)
             for device in dict.fromkeys(devices)
+            for _ in range(workers)
         ]
 
     @property
@@ -107,16 +106,42 @@ class Jobs:
     def devices(self) -> tuple[Device, ...]:
         """Where edits are done, and what goes on there."""
         with self._changed:
-            running = {device: record.job.id for device, record in self._running.items()}
+            running = {
+                lane: [record.job.id for record in self._running.get(lane, ())] for lane in self._lanes
+            }
+        found: dict[str, list[Lane]] = {}
+        for lane in self._lanes:
+            found.setdefault(lane.device, []).append(lane)
         return tuple(
-            Device(lane.device, lane.ready, running.get(lane.device), lane.pid, lane.trouble)
-            for lane in self._lanes
+            Device(
+                name,
+                tuple(Process(lane.ready, lane.pid, lane.trouble, lane.restarts) for lane in lanes),
+                tuple(job for lane in lanes for job in running[lane]),
+            )
+            for name, lanes in found.items()
         )
 
     @property
     def ready(self) -> bool:
-        """Whether a job would begin at once everywhere, were there no other."""
-        return all(lane.ready for lane in self._lanes)
+        """Whether a job would begin at once on every device, were there no other."""
+        return all(device.ready for device in self.devices)
+
+    @property
+    def draining(self) -> bool:
+        """Whether no more jobs are taken."""
+        return self._draining or self._closed
+
+    @property
+    def idle(self) -> bool:
+        """Whether no job waits, and none runs."""
+        with self._changed:
+            return not self._waiting and not any(self._running.values())
+
+    def drain(self) -> None:
+        """Take no more jobs; those that were taken go on."""
+        with self._changed:
+            self._draining = True
+        self.owed.end(lambda handle: self._store.known(handle) is not None)
 
     def start(self) -> None:
         """Start the processes, in the background."""
@@ -142,12 +167,12 @@ class Jobs:
             StoreFull: There is no room for a drawing of the order.
             UnknownName: There is no such edit or device.
             UnwritablePicture: There is no such format.
-            Unavailable: The studio ends.
+            Unavailable: The studio ends, or takes no more jobs before it does.
         """
         entry = edit_named(edit)
         ending_in = format or ("gif" if entry.moving else "png")
         format_for(Path(f"result.{ending_in}"), moving=entry.moving)
-        names = [lane.device for lane in self._lanes]
+        names = list(dict.fromkeys(lane.device for lane in self._lanes))
         wanted = order.get("device")
         if wanted is not None and wanted not in names:
             raise UnknownName("device", wanted, names)
@@ -271,6 +296,8 @@ class Jobs:
     def _check_room(self) -> None:
         if self._closed:
             raise ending()
+        if self._draining:
+            raise draining()
         if len(self._waiting) >= self._most:
             raise QueueFull(
                 f"{len(self._waiting):,} edits wait already, the limit of this studio; ask again in a while"
@@ -284,7 +311,7 @@ class Jobs:
         wanted: str | None,
         handles: tuple[str, ...],
         drawings: tuple[str, ...],
-    ) -> _Record:
+    ) -> Record:
         values, names = with_paths(order, self._store)
         # An edit may have made a picture that is larger than those that may be sent.
         limit = self._store.limits.pixels
@@ -306,37 +333,63 @@ class Jobs:
             "pixels": max([limit, *(pixels_of(self._store.get(handle)) for handle in handles)]),
             "places": names,
         }
-        return _Record(job, wanted, handles, drawings, task)
+        likeness = likeness_of(edit.name, order, form, self._store) if self._batch > 1 else None
+        return Record(job, wanted, handles, drawings, task, likeness)
 
-    def _enter(self, record: _Record) -> Job:
+    def _enter(self, record: Record) -> Job:
         with self._changed:
             self._check_room()
             self._records[record.job.id] = record
             self._waiting.append(record)
+            self.owed.fetched(*record.handles)
+            self._noted(record)
             self._changed.notify_all()
             return self._shown(record)
 
-    def _take(self, lane: Lane) -> _Work | None:
-        """Give a lane its next edit; None when there is none for some time."""
+    def _take(self, lane: Lane) -> Sequence[Held]:
+        """Give a lane its next edits, to be done together; none when there are none for some time."""
         with self._changed:
             if (record := self._first_for(lane)) is None:
                 self._changed.wait(_PATIENCE)
                 record = self._first_for(lane)
             if record is None:
-                return None
-            self._waiting.remove(record)
-            self._running[lane.device] = record
-            record.job = replace(record.job, state="running", device=lane.device, started=time.time())
-            self._tell(record)
+                return ()
+            taken = [record, *self._like(lane, record)]
+            self._running[lane] = list(taken)
+            for each in taken:
+                self._waiting.remove(each)
+                each.job = replace(each.job, state="running", device=lane.device, started=time.time())
+                self._noted(each)
+                self._tell(each)
             self._moved_up()
-        try:
-            record.room = self._store.room()
-        except (OSError, RetouchError) as error:
-            self._end(record, {"failed": plain(_unkept(error))})
-            return None
-        return _Work(self, record)
+        held = []
+        for each in taken:
+            try:
+                each.room = self._store.room()
+            except (OSError, RetouchError) as error:
+                self._end(each, {"failed": plain(unkept(error))})
+            else:
+                held.append(Held(each, self._report, self._end))
+        return held
 
-    def _first_for(self, lane: Lane) -> _Record | None:
+    def _like(self, lane: Lane, first: Record) -> list[Record]:
+        """Find what waits and may be done together with what is to be done next."""
+        if first.likeness is None:
+            return []
+        found = [
+            record
+            for record in self._waiting
+            if record is not first and record.likeness == first.likeness and record.wanted == first.wanted
+        ]
+        # What is alike is for all processes that have nothing to do, not for the first that asks.
+        free = sum(
+            each is lane or (each.device == lane.device and each.ready and not self._running.get(each))
+            for each in self._lanes
+        )
+        share = math.ceil((1 + len(found)) / free)
+        return found[: min(share, self._batch) - 1]
+
+    def _first_for(self, lane: Lane) -> Record | None:
         # A device without a process takes only what nobody else can do.
         last = lane.trouble is None or all(each.trouble is not None for each in self._lanes)
         for record in self._waiting:
@@ -344,12 +397,12 @@ class Jobs:
                 return record
         return None
 
-    def _report(self, record: _Record, progress: Message) -> None:
+    def _report(self, record: Record, progress: Message) -> None:
         with self._changed:
             record.job = replace(record.job, progress=MappingProxyType(dict(progress)))
             self._tell(record)
 
-    def _end(self, record: _Record, said: Message) -> None:
+    def _end(self, record: Record, said: Message) -> None:
         """Hear from a lane what came of an edit."""
         if record.job.ended:
             return
@@ -360,9 +413,11 @@ class Jobs:
             try:
                 result = kept(self._store, record.job, record.room, said["done"])
             except Exception as error:
-                said = {"failed": plain(_unkept(error))}
+                said = {"failed": plain(unkept(error))}
         with self._changed:
-            self._running.pop(record.job.device or "", None)
+            for running in self._running.values():
+                if record in running:
+                    running.remove(record)
             if result is not None:
                 self._close(record, state="done", result=result)
             elif record.stopping or "stopped" in said:
@@ -373,7 +428,7 @@ class Jobs:
 
     def _close(
         self,
-        record: _Record,
+        record: Record,
         *,
         state: State,
         error: Mapping[str, str] | None = None,
@@ -386,6 +441,9 @@ class Jobs:
         self._store.let_go(*record.handles)
         record.task = {}
         record.job = replace(record.job, state=state, finished=time.time(), error=error, result=result)
+        if result is not None:
+            self.owed.add(result["picture"])
+        self._noted(record)
         self._tell(record)
         record.listeners.clear()
         self._ended.append(record.job.id)
@@ -396,18 +454,23 @@ class Jobs:
             while len(self._gone) > _REMEMBERED:
                 self._gone.popitem(last=False)
 
+    def _noted(self, record: Record) -> None:
+        """Tell whoever keeps count of all jobs."""
+        if self._heard is not None:
+            self._heard(record.job)
+
     def _drop(self, drawings: tuple[str, ...]) -> None:
         for drawing in drawings:
             with contextlib.suppress(UnknownHandle, Unavailable):
                 self._store.drop(drawing)
 
-    def _known(self, job: str) -> _Record:
+    def _known(self, job: str) -> Record:
         record = self._records.get(job)
         if record is None:
             raise missing("job", job, gone=job in self._gone)
         return record
 
-    def _shown(self, record: _Record) -> Job:
+    def _shown(self, record: Record) -> Job:
         if record.job.state == "queued":
             return replace(record.job, position=self._waiting.index(record) + 1)
         return replace(record.job, position=0 if record.job.state == "running" else None)
@@ -418,11 +481,11 @@ class Jobs:
             if record.listeners:
                 self._call(record, record.listeners, replace(record.job, position=position))
 
-    def _tell(self, record: _Record) -> None:
+    def _tell(self, record: Record) -> None:
         if record.listeners:
             self._call(record, record.listeners, self._shown(record))
 
-    def _call(self, record: _Record, listeners: Mapping[int, Listener], job: Job) -> None:
+    def _call(self, record: Record, listeners: Mapping[int, Listener], job: Job) -> None:
         for token, listener in list(listeners.items()):
             try:
                 listener(job)
@@ -435,32 +498,3 @@ class Jobs:
                     exc_info=not isinstance(error, RuntimeError),
                 )
                 record.listeners.pop(token, None)
-
-
-class _Work:
-    """A job in the hands of a lane."""
-
-    def __init__(self, jobs: Jobs, record: _Record) -> None:
-        self._jobs, self._record = jobs, record
-        self.task: Message = {**record.task, "room": str(record.room)}
-
-    @property
-    def stopping(self) -> bool:
-        return self._record.stopping
-
-    def report(self, progress: Message) -> None:
-        self._jobs._report(self._record, progress)
-
-    def end(self, said: Message) -> None:
-        self._jobs._end(self._record, said)
-
-
-def _unkept(error: Exception) -> RetouchError:
-    if isinstance(error, RetouchError):
-        return error
-    if isinstance(error, OSError):
-        return refused_by_disk(error)
-    logger.error("a result could not be kept", exc_info=error)
-    return InternalError(
-        "the result could not be kept: a bug in retouch; please report it with what the studio's log says"
-    )

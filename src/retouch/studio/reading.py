@@ -28,6 +28,7 @@ ANY = 1 << 40
 _WAITING = 500  # tasks that may wait
 _GROWTH = 400 << 20  # bytes that the process may take more than at its start while it has nothing to do
 _POLL = 1.0  # seconds
+_AGAIN = 30.0  # seconds between two starts that nobody waits for, when the last did not succeed
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,17 @@ class Reader:
     def pids(self) -> tuple[int, ...]:
         """The numbers of the processes that run."""
         return tuple(pid for desk in self._desks if (pid := desk.pid) is not None)
+
+    @property
+    def ready(self) -> bool:
+        """Whether one of the processes waits for a file, or reads one."""
+        return any(desk.ready and desk.pid is not None for desk in self._desks)
+
+    @property
+    def trouble(self) -> str | None:
+        """Why none of the processes could be started; None when one could."""
+        troubles = [desk.trouble for desk in self._desks]
+        return troubles[0] if all(troubles) else None
 
     def start(self) -> None:
         """Start the processes, in the background."""
@@ -187,6 +199,9 @@ class _Desk(threading.Thread):
     ) -> None:
         super().__init__(name="retouch-reader", daemon=True)
         self._tasks, self._closing, self._timeout, self._module = tasks, closing, timeout, module
+        self.ready = False
+        self.trouble: str | None = None
+        self._failed = 0.0
         self._child: Child | None = None
         self._number = 0
         self._begun = False
@@ -256,7 +271,7 @@ class _Desk(threading.Thread):
                 self._answer(task, again=False)
                 return
             if not self._closing.is_set():
-                logger.warning("the reader ended while it read %r: %s", name, error.cause)
+                logger.warning("the reader ended with %s: %s", _shown(task.message), error.cause)
             died = ReaderDied(
                 f"{name} could not be read: the reader died of it ({error.cause}); send another file"
             )
@@ -271,7 +286,8 @@ class _Desk(threading.Thread):
             task.future.set_result(said["done"])
         else:
             if "traceback" in said["failed"]:
-                logger.error("the reader failed with %r:\n%s", name, said["failed"]["traceback"])
+                trace = said["failed"]["traceback"].replace(name, "the file")
+                logger.error("the reader failed with %s:\n%s", _shown(task.message), trace)
             task.fail(raised(said["failed"]))
 
     def _asked(self, child: Child, message: Message) -> Message | None:
@@ -301,23 +317,39 @@ class _Desk(threading.Thread):
         except Ended as error:
             if not self._closing.is_set():
                 logger.error("the reader did not start: %s", error.cause)
+                self.trouble = error.cause
+            self._failed = time.monotonic()
             self._forget()
             raise
+        self.ready, self.trouble = True, None
         return child
 
     def _rest(self) -> None:
-        """Give back the memory of a process that has taken a lot, and clear up after one that has ended."""
+        """Give back the memory of a process that has taken a lot, and start one where there is none."""
         child = self._child
-        if child is None or self._closing.is_set():
+        if self._closing.is_set():
             return
-        child.cut_errors()
-        if not child.alive or child.grown > _GROWTH:
+        if child is not None:
+            child.cut_errors()
+        if child is None and time.monotonic() - self._failed < _AGAIN:
+            return
+        if child is None or not child.alive or child.grown > _GROWTH:
             self._forget()
             with contextlib.suppress(Ended):
                 self._ready()
 
     def _forget(self) -> None:
+        self.ready = False
         child, self._child = self._child, None
         if child is not None:
             child.kill()
             child.close()
+
+
+def _shown(message: Message) -> str:
+    """A task for the log, which is no place for what visitors call their files."""
+    act, path = message["act"], message.get("path")
+    size = 0
+    with contextlib.suppress(OSError):
+        size = Path(path).stat().st_size if path else 0
+    return f"a file of {size:,} bytes ({act})" if size else f"a task ({act})"

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path, PurePath
 from typing import Any
 
+from retouch.errors import RetouchError
 from retouch.image.beside import companion_path
 from retouch.image.write import MOVING, SUFFIXES
 from retouch.studio import described
+from retouch.studio.failures import InternalError
 from retouch.studio.job import Job
 from retouch.studio.order import handles_in
 from retouch.studio.store import STILL, Store
+from retouch.studio.stored import refused_by_disk
+
+logger = logging.getLogger(__name__)
 
 _ENDINGS = {*SUFFIXES, *MOVING, ".safetensors", ".latent"}
 
@@ -61,6 +67,22 @@ def kept(store: Store, job: Job, room: Path, done: Mapping[str, Any]) -> dict[st
         "companions": companions,
         "seconds": done["seconds"],
     }
+
+
+def unkept(error: Exception) -> RetouchError:
+    """Say why a result could not be kept.
+
+    Args:
+        error: that was raised while it was.
+    """
+    if isinstance(error, RetouchError):
+        return error
+    if isinstance(error, OSError):
+        return refused_by_disk(error)
+    logger.error("a result could not be kept", exc_info=error)
+    return InternalError(
+        "the result could not be kept: a bug in retouch; please report it with what the studio's log says"
+    )
 
 
 def _name(store: Store, job: Job) -> str:

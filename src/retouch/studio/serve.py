@@ -13,6 +13,7 @@ import threading
 import webbrowser
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -34,11 +35,12 @@ HEADERS_WITHIN = 15.0
 
 _FILES = 65_536  # that are asked of the system; some give any number, and then tables as long
 _BACKLOG = 2048
+_LOOK = 0.05  # seconds
 _LEAVING = 3  # seconds that requests have to end, after the studio was told to
 
 
 def serve(settings: Settings, *, opened: Callable[[Settings], None]) -> None:
-    """Run a studio until it is stopped by Ctrl-C or SIGTERM.
+    """Run a studio until it is stopped by Ctrl-C or SIGTERM, and what it does has ended if it has that grace.
 
     Args:
         settings: of the owner. A token is made where other machines reach the studio and none is given; the
@@ -49,14 +51,33 @@ def serve(settings: Settings, *, opened: Callable[[Settings], None]) -> None:
         InputError: The address or the port cannot be had.
         RetouchError: The studio cannot be started.
     """
-    if settings.token is None and not settings.local:
-        settings = replace(settings, token=secrets.token_urlsafe(24))
+    settings = with_token(settings)
     bound = _bound(settings.host, settings.port)
     with bound:
         settings = replace(settings, port=bound.getsockname()[1])
         studio = Studio(settings)
-        server = _Server(studio, lambda: opened(settings), min(CONNECTIONS, _files_allowed() // 2))
+        server = _Server(
+            studio,
+            lambda: None if studio.failed else opened(settings),
+            min(CONNECTIONS, _files_allowed() // 2),
+            settings.grace,
+            logged=not settings.page,
+        )
         asyncio.run(server.run_until_stopped(bound))
+
+
+def with_token(settings: Settings) -> Settings:
+    """Make a token where other machines reach the studio and none is given.
+
+    Args:
+        settings: of the owner.
+
+    Returns:
+        The same, with a token where one is needed.
+    """
+    if settings.token is not None or settings.local:
+        return settings
+    return replace(settings, token=secrets.token_urlsafe(24))
 
 
 def show_in_browser(settings: Settings) -> threading.Thread:
@@ -117,10 +138,21 @@ class Line(H11Protocol):
 class _Server(uvicorn.Server):
     """Says when the page is there, and ends when the studio cannot be built."""
 
-    def __init__(self, studio: Studio, opened: Callable[[], None], connections: int = CONNECTIONS) -> None:
+    def __init__(
+        self,
+        studio: Studio,
+        opened: Callable[[], None],
+        connections: int = CONNECTIONS,
+        grace: float = 0.0,
+        *,
+        logged: bool = False,
+    ) -> None:
+        # Who has a log of his own (retouch.studio.logs) has it for the server's lines, too.
+        beside: dict[str, Any] = {"log_config": None} if logged else {}
         super().__init__(
             uvicorn.Config(
                 studio,
+                **beside,
                 http=Line,
                 loop="asyncio",
                 lifespan="on",
@@ -137,6 +169,7 @@ class _Server(uvicorn.Server):
         self._studio = studio
         self._opened = opened
         self._failure: BaseException | None = None
+        self._grace, self._leaving = grace, False
 
     async def run_until_stopped(self, bound: socket.socket) -> None:
         """Serve on a socket.
@@ -144,11 +177,12 @@ class _Server(uvicorn.Server):
         Args:
             bound: that listens.
         """
-        watching = asyncio.create_task(self._watch())
+        beside = [asyncio.create_task(self._watch()), asyncio.create_task(self._leave())]
         try:
             await self.serve(sockets=[bound])
         finally:
-            watching.cancel()
+            for task in beside:
+                task.cancel()
         if self._failure is not None:
             raise self._failure
 
@@ -178,10 +212,25 @@ class _Server(uvicorn.Server):
         if self.started:
             self._opened()
 
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Hear that the end is wanted: the first time after what was begun, the second time at once."""
+        if self._grace > 0 and not self._leaving:
+            self._leaving = True
+            return
+        if self._leaving:
+            self.config.timeout_graceful_shutdown = 0
+        super().handle_exit(sig, frame)
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End: first those who listen without end."""
         await self._studio.end()
         await super().shutdown(sockets)
+
+    async def _leave(self) -> None:
+        while not self._leaving:
+            await asyncio.sleep(_LOOK)
+        await self._studio.drain(self._grace)
+        self.should_exit = True
 
     async def _watch(self) -> None:
         while not self.started:

@@ -20,7 +20,11 @@ class Settings:
         token: what a visitor must know; None for a studio that only this machine reaches.
         names: further names under which visitors reach the studio, as behind a reverse proxy.
         folder: where files are kept meanwhile; a temporary folder when None.
-        devices: where edits are computed, one worker for each.
+        devices: where edits are computed.
+        workers: processes for each device.
+        batch: edits that a process may compute together; 1 for one after the other.
+        page: people get the page; without it, only programs are answered, and told more of how it goes.
+        grace: seconds that edits and the collecting of their results may go on after the order to end.
         weights: folders from which visitors may name weights files.
         upload_bytes: the largest file that may be uploaded.
         pixels: the largest picture that may be uploaded; the library's own limit when None.
@@ -37,6 +41,10 @@ class Settings:
     names: tuple[str, ...] = ()
     folder: Path | None = None
     devices: tuple[str, ...] = ("cpu",)
+    workers: int = 1
+    batch: int = 1
+    page: bool = True
+    grace: float = 0.0
     weights: tuple[Path, ...] = ()
     upload_bytes: int = 200 * MEGABYTE
     pixels: int | None = None

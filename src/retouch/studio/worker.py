@@ -6,14 +6,17 @@ that the file is the library's own, bit for bit.
 
 from __future__ import annotations
 
+import contextvars
+import os
 import sys
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from retouch.catalog import EDITS, Edit, Option, edit_named
-from retouch.errors import Cancelled
+from retouch.errors import Cancelled, RetouchError
 from retouch.image import Picture, PictureLike
 from retouch.image.animation import on_white
 from retouch.image.write import format_for, motion_for
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
 PREVIEW = "preview.jpg"
 """What the picture of a job's present state is called."""
 
+VerbOf = Callable[[Edit, Mapping[str, object]], Callable[..., Any]]
+
 _PREVIEW_SIDE = 512
 _PREVIEW_PAUSE = 1.0  # seconds between two pictures of the present state
 _PREVIEW_SHARE = 0.1  # of the time that these pictures may take
@@ -35,23 +40,60 @@ def main() -> None:
     """Do edits until there are no more."""
     device = sys.argv[1]
     parent = Parent()
-    import torch  # noqa: F401 - what every edit would wait for
+    from retouch.nn.device import usable_device  # torch, which every edit would wait for
 
+    try:
+        usable_device(device)
+    except RetouchError as error:
+        # Not by sys.exit: the threads that listen to the parent would not let the interpreter end in peace.
+        sys.stderr.write(f"{error}\n")
+        sys.stderr.flush()
+        os._exit(1)
     for edit in EDITS:
         edit.load()
     parent.answer({"ready": True})
     for task in parent:
-        parent.answer({"began": True, "number": task["number"]})
-        try:
-            said: Message = {"done": done(task, device, Listener(parent, task))}
-        except Cancelled:
-            said = {"stopped": True}
-        except Exception as error:
-            said = {"failed": failed(error, task["edit"], task["places"])}
+        if "together" in task:
+            _do_together(parent, task["together"], device)
+        else:
+            parent.answer({"began": True, "number": task["number"]})
+            parent.answer({**_outcome(parent, task, device), "number": task["number"]})
+
+
+def _do_together(parent: Parent, tasks: Sequence[Message], device: str) -> None:
+    """Do several edits, each in a thread of its own; their networks are called in this one."""
+    from retouch.studio.meeting import Meeting
+    from retouch.studio.together import verb_of
+
+    meeting = Meeting(len(tasks))
+
+    def member(task: Message) -> None:
+        with meeting.attended():
+            said = _outcome(parent, task, device, verb_of)
         parent.answer({**said, "number": task["number"]})
 
+    threads = [
+        threading.Thread(target=contextvars.copy_context().run, args=(member, task), daemon=True)
+        for task in tasks
+    ]
+    for thread in threads:
+        thread.start()
+    meeting.preside()
+    for thread in threads:
+        thread.join()
 
-def done(task: Message, device: str, progress: Listener) -> dict[str, object]:
+
+def _outcome(parent: Parent, task: Message, device: str, verb_of: VerbOf | None = None) -> Message:
+    """What is to be said of an edit when it has ended."""
+    try:
+        return {"done": done(task, device, Listener(parent, task), verb_of)}
+    except Cancelled:
+        return {"stopped": True}
+    except Exception as error:
+        return {"failed": failed(error, task["edit"], task["places"])}
+
+
+def done(task: Message, device: str, progress: Listener, verb_of: VerbOf | None = None) -> dict[str, object]:
     """Do an edit, and write what it makes.
 
     Args:
@@ -59,6 +101,7 @@ def done(task: Message, device: str, progress: Listener) -> dict[str, object]:
             have. A file is ``{"file": its path}``.
         device: where it is done if its options name none.
         progress: is told how far it is.
+        verb_of: finds what does the edit with these arguments; the verb itself when None.
 
     Returns:
         The ``facts`` of the file, its ``report``, the ``companions`` (endings), and the ``seconds``.
@@ -71,7 +114,8 @@ def done(task: Message, device: str, progress: Listener) -> dict[str, object]:
     format_for(out, moving=edit.moving)
     arguments = _arguments(edit, task["values"], task["pixels"], device)
     started = time.perf_counter()
-    made: Picture = edit.load()(**arguments, progress=progress)
+    verb = edit.load() if verb_of is None else verb_of(edit, arguments)
+    made: Picture = verb(**arguments, progress=progress)
     seconds = time.perf_counter() - started
     made.save(out, companions=True)
     moves = made.animation is not None and motion_for(out) is not None

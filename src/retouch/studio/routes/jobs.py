@@ -143,18 +143,19 @@ async def _told(parts: Parts, name: str) -> AsyncIterator[str]:
     stop = parts.jobs.subscribe(name, heard)
     parts.listeners.add(changed)
     try:
-        while not parts.ending:
+        while True:
             try:
                 await asyncio.wait_for(changed.wait(), ALIVE)
             except TimeoutError:
                 yield ": alive\n\n"
                 continue
             changed.clear()
-            if latest is None:
-                continue
-            job, latest = latest, None
-            yield f"event: job\ndata: {job_document(job, parts.store).model_dump_json()}\n\n"
-            if job.ended:
+            if latest is not None:
+                job, latest = latest, None
+                yield f"event: job\ndata: {job_document(job, parts.store).model_dump_json()}\n\n"
+                if job.ended:
+                    return
+            if parts.ending:
                 return
             await asyncio.sleep(PAUSE)
     finally:

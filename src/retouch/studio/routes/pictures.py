@@ -132,7 +132,9 @@ async def view(
 @router.delete("/{id}", status_code=204, responses=declared(404, 410, 422))
 def remove(request: Request, id: str) -> None:  # noqa: A002 - the name in the address
     """Remove a file; a job that uses it keeps it until it ends."""
-    parts_of(request).store.drop(id)
+    parts = parts_of(request)
+    parts.store.drop(id)
+    parts.jobs.owed.fetched(id)
 
 
 async def file_of(parts: Parts, stored: Stored, format_: str | None) -> Response:
@@ -153,7 +155,8 @@ async def file_of(parts: Parts, stored: Stored, format_: str | None) -> Response
     store, handle = parts.store, stored.handle
     if format_ is None or _is_own(stored, format_):
         kind = media_type(str(stored.facts.get("format")))
-        return HeldFile(store, handle, store.path(handle), kind, mark="file", name=stored.name)
+        own = store.path(handle)
+        return HeldFile(store, handle, own, kind, mark="file", name=stored.name, owed=parts.jobs.owed)
     wanted = format_.lower()
     _check_shows(stored)
     if wanted not in STILL_ENDINGS:
@@ -180,7 +183,8 @@ async def file_of(parts: Parts, stored: Stored, format_: str | None) -> Response
             finally:
                 draft.unlink(missing_ok=True)
     name = f"{PurePath(stored.name).stem or 'picture'}.{wanted}"
-    return HeldFile(store, handle, path, media_type(wanted), mark=key, name=name)
+    kind = media_type(wanted)
+    return HeldFile(store, handle, path, kind, mark=key, name=name, owed=parts.jobs.owed)
 
 
 def _check_shows(stored: Stored) -> None:
