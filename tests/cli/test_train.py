@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -31,7 +32,7 @@ HOUSE = Path(__file__).resolve().parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": f"{HOUSE / 'src'}{os.pathsep}{HOUSE}", "OMP_NUM_THREADS": "1"}
 
 LISTED = "line Learn the slope of a line. Presets: paper, fast."
-TORCHRUN = "-m torch.distributed.run --standalone --nproc_per_node 2 -m tests.cli.slow_training"
+TORCHRUN = "-m torch.distributed.run --nproc_per_node 2 --master-addr 127.0.0.1 --master-port {} -m "
 
 every_recipe = pytest.mark.parametrize("recipe", catalog.recipes(), ids=lambda recipe: recipe.name)
 
@@ -413,14 +414,16 @@ def test_a_signal_leaves_a_checkpoint_and_says_how_to_go_on(tmp_path: Path, numb
 @pytest.mark.slow
 def test_torchrun(tmp_path: Path) -> None:
     run = tmp_path / "run"
-    launcher = tuple(TORCHRUN.split())
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        launcher = (*TORCHRUN.format(probe.getsockname()[1]).split(), "tests.cli.slow_training")
     process = start("line", "--data", 4, "--out", run, "--engine.images", 8, launcher=launcher)
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     assert out.count("best.safetensors") == 1
     assert record(str(run))["command"].startswith("torchrun --nproc_per_node 2 -m retouch.cli train line")
     process = start("line", "--data", 4, "--out", run, launcher=launcher)
-    _, err = process.communicate(timeout=120)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 1
     assert err.count("retouch: error: ") == 1, err
     assert "holds a run already" in err

@@ -1,7 +1,8 @@
-"""``retouch data``: look through training pictures, draw or spoil some, or freeze holes to fill."""
+"""``retouch data``: look through training pictures, draw, spoil or pack some, or freeze holes to fill."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import urlencode
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 data = App(
     name="data",
-    help="Check training pictures, draw or spoil some, or freeze holes to fill.",
+    help="Check training pictures, draw, spoil or pack some, or freeze holes to fill.",
     help_format="plaintext",
 )
 """The group of commands."""
@@ -29,7 +30,9 @@ SHOWN = 5
 
 @data.command
 def check(
-    folder: Annotated[str, Parameter(help="A folder of training pictures, a .csv table, or DIR1,DIR2.")],
+    folder: Annotated[
+        str, Parameter(help="A folder of training pictures, archives, a .csv table, or DIR1,DIR2.")
+    ],
     /,
     *,
     layout: Annotated[
@@ -84,6 +87,52 @@ def make(
         counts = write(whole, out, progress=watch)
     listed = ", ".join(f"{number} {split}" for split, number in counts.items())
     return Result({"output": str(out.absolute()), "source": whole, "counts": counts}, f"{out}: {listed}")
+
+
+@data.command
+def pack(
+    source: Annotated[
+        str,
+        Parameter(
+            help="A folder of training pictures, a .csv table, DIR1,DIR2, synthetic:NAME, or archives."
+        ),
+    ],
+    /,
+    *,
+    out: Annotated[
+        Path, Parameter(name=["--out", "-o"], group=OUTPUT_GROUP, help="Folder to write; made when missing.")
+    ],
+    shard_size: Annotated[
+        str, Parameter(metavar="BYTES", help="About how large an archive becomes: 1GB, 500MB, 64MiB.")
+    ] = "1GB",
+    layout: Annotated[
+        Literal["auto", "pairs", "unpaired", "singles"],
+        Parameter(help="How the pictures belong together; auto finds out."),
+    ] = "auto",
+    printing: Printing = DEFAULT,
+) -> Result:
+    """Write training pictures as tar archives, which training reads as it reads the folder."""
+    from retouch.data.shards.packing import pack as write
+
+    most = _bytes(shard_size)
+    with Watch("packing", bar=not (printing.json or printing.quiet)) as watch:
+        made = write(source, out, layout=layout, shard_bytes=most, progress=watch)
+    facts = {
+        "output": str(out.absolute()),
+        "source": source,
+        "layout": made.layout,
+        "archives": dict(made.archives),
+        "samples": dict(made.samples),
+        "pictures": made.pictures,
+        "bytes": made.size,
+    }
+    listed = ", ".join(f"{count} {split}" for split, count in made.samples.items())
+    number = sum(made.archives.values())
+    return Result(
+        facts,
+        f"{one_line(str(out))}: {listed} ({made.layout}) in {number} archive{'s' if number > 1 else ''}, "
+        f"{made.size:,} bytes",
+    )
 
 
 @data.command
@@ -207,6 +256,21 @@ def verify(
     return Result(
         facts, "\n".join(lines if found else [*lines, "nothing has changed"]), code=2 if found else 0
     )
+
+
+_UNITS = {"": 1, "B": 1} | {
+    f"{letter}{unit}": base**power
+    for power, letter in enumerate("KMGT", start=1)
+    for unit, base in (("", 1000), ("B", 1000), ("IB", 1024))
+}
+
+
+def _bytes(text: str) -> int:
+    """Read a number of bytes: ``1GB``, ``64MiB``, ``1000000``."""
+    found = re.fullmatch(r"\s*(\d{1,15}(?:\.\d{1,6})?)\s*([A-Za-z]{0,3})\s*", text)
+    if not found or found[2].upper() not in _UNITS:
+        raise InputError(f"--shard-size is {text!r} but must be a number of bytes, as 1GB, 500MB or 64MiB")
+    return int(float(found[1]) * _UNITS[found[2].upper()])
 
 
 def _areas(made: Manifest) -> dict[str, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,9 +26,16 @@ if TYPE_CHECKING:
     from retouch.training import Outcome, Recipe
 
 TRAINING = Group("Training", sort_key=1)
+TOGETHER = Group("Several processes", sort_key=2)
 
-OWN = ("data", "out", "config", "preset", "resume", "time_budget", "dry_run", "list", "help")
+OWN = (
+    *("data", "out", "config", "preset", "resume", "time_budget", "dry_run", "list", "help"),
+    *("processes", "machines", "machine", "master", "relaunches"),
+)
 """The options of the command, which a misspelt option of a recipe may have meant."""
+
+INTERNAL = 1
+"""The exit code of an error inside retouch, or of the machine, that another try may not meet."""
 
 PATIENCE = 60.0
 """Seconds between lines of progress where there is no terminal to show a bar."""
@@ -63,7 +71,7 @@ def train(
         Parameter(
             name=["--data", "--data_path"],
             group=TRAINING,
-            help="Folder of training pictures, a .csv table, or synthetic:NAME.",
+            help="Folder of training pictures, tar archives, a .csv table, or synthetic:NAME.",
         ),
     ] = None,
     out: Annotated[
@@ -95,6 +103,28 @@ def train(
             help="List the recipes and their presets.",
         ),
     ] = False,
+    processes: Annotated[
+        int | None,
+        Parameter(
+            group=TOGETHER,
+            help="Train in so many processes on this machine, one for each GPU; when one dies, all start "
+            "again from the last checkpoint.",
+        ),
+    ] = None,
+    machines: Annotated[
+        int,
+        Parameter(group=TOGETHER, help="How many machines train together; start the same command on each."),
+    ] = 1,
+    machine: Annotated[
+        int, Parameter(group=TOGETHER, help="This machine's number, from 0; the first one leads.")
+    ] = 0,
+    master: Annotated[
+        str,
+        Parameter(group=TOGETHER, metavar="HOST:PORT", help="Where the others find the first machine."),
+    ] = "",
+    relaunches: Annotated[
+        int, Parameter(group=TOGETHER, help="How often they are started again without a new checkpoint.")
+    ] = 3,
     printing: Printing = DEFAULT,
 ) -> Result | None:
     """Train a network on your pictures: ``retouch train RECIPE --data DATA --out RUN``."""
@@ -102,7 +132,7 @@ def train(
         return _help([word for word in words if not word.startswith("-")][:1])
     if list_:
         return _list()
-    with _first_process_speaks():
+    with _first_process_speaks(printing):
         name, values = recipes.split(words)
         if time_budget is not None:
             if "engine.minutes" in values:
@@ -112,6 +142,15 @@ def train(
         plan = _resumed(wish) if resume is not None else _fresh(wish)
         if dry_run:
             return plan.described()
+        if processes is not None:
+            from retouch.cli.launch import Launch, launch
+
+            launch(wish, plan, Launch(processes, machines, machine, master, relaunches), printing)
+            return None
+        if machines > 1:
+            raise InputError(
+                f"--machines is {machines} and --processes is missing; say how many each machine has"
+            )
         outcome = plan.carried_out(printing)
         return _result(outcome) if _rank() == 0 else None
 
@@ -137,7 +176,10 @@ class Plan:
     def carried_out(self, printing: Printing) -> Outcome:
         """Train."""
         from retouch import training
+        from retouch.training import lifeline
+        from retouch.training.launch import RELAUNCHED
 
+        lifeline.tie()
         if self.out is None:
             raise InputError("--out is missing; name the folder of the run, or add --dry-run to see the plan")
         speaks = _rank() == 0 and not (printing.quiet or printing.json)
@@ -150,7 +192,12 @@ class Plan:
                 progress = Lines(watch)
             if self.changes is None:
                 return training.train(
-                    self.recipe, self.data, self.out, command=self.command, progress=progress
+                    self.recipe,
+                    self.data,
+                    self.out,
+                    command=self.command,
+                    relaunched=os.environ.get(RELAUNCHED) == "1",
+                    progress=progress,
                 )
             return training.resume(self.out, catalog.recipes(), changes=self.changes, progress=progress)
 
@@ -314,17 +361,30 @@ def _command(wish: Wish) -> tuple[str, ...]:
     """Write the command line down as it can be typed again."""
     world = int(os.environ.get("WORLD_SIZE", "1"))
     each = int(os.environ.get("LOCAL_WORLD_SIZE", str(world)))
-    start = ["retouch"]
-    if world > 1:
+    start, launched = ["retouch"], []
+    if "RETOUCH_ATTEMPT" in os.environ:
+        launched = ["--processes", str(each), *(["--machines", str(world // each)] if world > each else [])]
+    elif world > 1:
         machines = ["--nnodes", str(world // each)] if world > each else []
         start = ["torchrun", *machines, "--nproc_per_node", str(each), "-m", "retouch.cli"]
+    return (*start, "train", *said(wish), *launched)
+
+
+def said(wish: Wish) -> list[str]:
+    """Say on a command line what it asked for.
+
+    Args:
+        wish: what was asked for.
+
+    Returns:
+        The words after ``retouch train``, but for what is the launcher's.
+    """
     own: dict[str, Any] = {
-        "data": wish.data, "out": wish.out, "config": wish.config, "preset": wish.preset
-    }  # fmt: skip
+        name: getattr(wish, name) for name in ("data", "out", "config", "preset", "resume")
+    }
     given = {name: value for name, value in own.items() if value is not None} | dict(wish.values)
     pairs = [word for name, value in given.items() for word in (f"--{name}", str(value))]
-    words = [*start, "train", *([wish.recipe] if wish.recipe else []), *pairs]
-    return tuple(words)
+    return [*([wish.recipe] if wish.recipe else []), *pairs]
 
 
 def _result(outcome: Outcome) -> Result:
@@ -357,25 +417,51 @@ def _warnings(run: Path) -> list[str]:
 
 
 @contextmanager
-def _first_process_speaks() -> Iterator[None]:
-    """Keep the other processes quiet about what is not theirs: what all find wrong, and the end of one."""
+def _first_process_speaks(printing: Printing) -> Iterator[None]:
+    """Keep the other processes quiet about what is not theirs: what all find wrong, and the end of one.
+
+    Those that a launcher started are all quiet: it says what became of the run.
+    """
     try:
         yield
     except (Exception, KeyboardInterrupt) as error:
-        if _rank() == 0:
-            raise
         from retouch.cli.app import explain
 
-        code = explain(error)[2]
+        name, message, code = explain(error)
+        noted = "RETOUCH_ATTEMPT" in os.environ and _noted(error, name, message, code)
+        if noted and printing.debug:
+            traceback.print_exc()
+        if noted and _rank() == 0:
+            raise SystemExit(code) from error
+        if _rank() == 0:
+            raise
         try:
-            # The first process may be about to say why it ends, or that may be why this one fails;
-            # torchrun ends all of them with SIGTERM as soon as one has ended.
-            time.sleep(3.0)
+            time.sleep(_turn(error))
         except KeyboardInterrupt:
             raise SystemExit(code) from error
-        if isinstance(error, RetouchError | KeyboardInterrupt):
+        if noted or isinstance(error, RetouchError | KeyboardInterrupt):
             raise SystemExit(code) from error
         raise
+
+
+def _noted(error: BaseException, name: str, message: str, code: int) -> bool:
+    from retouch.training.distributed import Apart
+    from retouch.training.lifeline import note
+
+    return note(name, message, code, again=code == INTERNAL or isinstance(error, Apart))
+
+
+def _turn(error: BaseException) -> float:
+    """Seconds for which the first process may be about to say why it ends.
+
+    torchrun ends all processes as soon as one has ended: this one must not be quicker, even on a busy machine
+    where it has only lost the others because the first one is ending.
+    """
+    from retouch.training.distributed import Apart
+
+    if not isinstance(error, Apart):
+        return 3.0
+    return 0.0 if error.told else 20.0
 
 
 def _rank() -> int:

@@ -21,7 +21,7 @@ from retouch.data.findings import (
 )
 from retouch.data.inspection import Inspected, inspect_all
 from retouch.data.listing import Listing, Split
-from retouch.data.origin import PictureFile
+from retouch.data.origin import File
 from retouch.errors import DataError, InputError, UnknownName
 from retouch.progress import ProgressCallback
 
@@ -103,7 +103,7 @@ def check(
         part.origin.path: part.origin
         for sides in listing.splits.values()
         for part in (*sides.a.values(), *sides.b.values())
-        if isinstance(part.origin, PictureFile)
+        if isinstance(part.origin, File)
     }
     inspected = inspect_all(files.values(), workers=workers, progress=progress)
     if layout == "auto" and _hardly_two(listing, inspected):
@@ -156,7 +156,7 @@ def _hardly_two(listing: Listing, files: dict[Path, Inspected]) -> bool:
 def _summary(listing: Listing, split: Split, place: Place, belonging: Layout) -> Summary:
     sides = listing.splits[split]
     parts = (*sides.a.values(), *sides.b.values())
-    paths = dict.fromkeys(part.origin.path for part in parts if isinstance(part.origin, PictureFile))
+    paths = dict.fromkeys(part.origin.path for part in parts if isinstance(part.origin, File))
     files = [place.files[path] for path in paths if not place.files[path].error]
     count = max(len(sides.a), len(sides.b))
     if belonging == "pairs":

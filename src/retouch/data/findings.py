@@ -13,7 +13,7 @@ from retouch.data import layouts
 from retouch.data.inspection import Inspected
 from retouch.data.likeness import Look, alike, joined
 from retouch.data.listing import Listing, Split
-from retouch.data.origin import LEFT, RIGHT, Part, PictureFile
+from retouch.data.origin import LEFT, RIGHT, File, Part
 
 Layout = Literal["auto", "pairs", "unpaired", "singles"]
 """How the pictures belong together."""
@@ -70,7 +70,7 @@ class Place:
 
     def of(self, part: Part) -> Inspected | None:
         """What was found about the file of a picture."""
-        return self.files.get(part.origin.path) if isinstance(part.origin, PictureFile) else None
+        return self.files.get(part.origin.path) if isinstance(part.origin, File) else None
 
 
 def corrupt(place: Place) -> Iterable[Finding]:
@@ -118,7 +118,7 @@ def copies(listing: Listing, place: Place, belonging: Layout) -> Iterable[Findin
     for split, sides in listing.splits.items():
         for part in (*sides.a.values(), *sides.b.values()):
             file = place.of(part)
-            if file is not None and file.sha256 and isinstance(part.origin, PictureFile):
+            if file is not None and file.sha256 and isinstance(part.origin, File):
                 holders[file.sha256].add((split, part.origin.path))
     groups = [sorted(group, key=str) for group in holders.values() if len({path for _, path in group}) > 1]
     across = [group for group in groups if len({split for split, _ in group}) > 1]
@@ -169,7 +169,7 @@ def _looks(
             file.looks[part.part] for file, part in zip(files, unit, strict=True) if file and not file.error
         ]
         origin = unit[0].origin
-        if len(looks) == len(unit) and isinstance(origin, PictureFile) and origin.path not in known:
+        if len(looks) == len(unit) and isinstance(origin, File) and origin.path not in known:
             found.append((place.name(origin.path), joined(looks)))
     return found
 

@@ -11,11 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from retouch.data.likeness import Look, look_of
-from retouch.data.origin import LEFT, RIGHT, WHOLE, PictureFile, Planes, Size, planes_of
+from retouch.data.origin import LEFT, RIGHT, WHOLE, File, Planes, Size, planes_of
 from retouch.errors import PictureError
 from retouch.image import Picture
-from retouch.image.picture import MAX_BYTES
-from retouch.image.read import file_bytes
 from retouch.progress import Progress, ProgressCallback
 
 DARK = 0.25
@@ -48,7 +46,7 @@ class Inspected:
 
 
 def inspect_all(
-    files: Collection[PictureFile], *, workers: int, progress: ProgressCallback | None
+    files: Collection[File], *, workers: int, progress: ProgressCallback | None
 ) -> dict[Path, Inspected]:
     """Open files.
 
@@ -66,9 +64,8 @@ def inspect_all(
     found: dict[Path, Inspected] = {}
     pool = ThreadPoolExecutor(max(1, workers))
     try:
-        paths = [file.path for file in files]
-        for path, inspected in zip(paths, pool.map(inspect, paths), strict=True):
-            found[path] = inspected
+        for file, inspected in zip(files, pool.map(inspect, files), strict=True):
+            found[file.path] = inspected
             if progress is not None:
                 progress(Progress("checking", len(found), len(files)))
     finally:
@@ -76,17 +73,17 @@ def inspect_all(
     return found
 
 
-def inspect(path: Path) -> Inspected:
+def inspect(file: File) -> Inspected:
     """Open one file.
 
     Args:
-        path: of the file.
+        file: which one.
 
     Returns:
         What was found; also when it cannot be read.
     """
     try:
-        data = file_bytes(path, MAX_BYTES)
+        data = file.data()
         digest = hashlib.sha256(data).hexdigest()
         picture = Picture.open(data)
         planes = planes_of(picture)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from retouch.data import table
+from retouch.data import shards, table
 from retouch.data.listing import SPLITS, Listing, Side, Sides, Split
 from retouch.data.origin import LEFT, RIGHT, Part, PictureFile
 from retouch.errors import DataError
@@ -41,6 +41,7 @@ LAYOUTS = (
     "a table, such as DIR/pairs.csv, with the columns input, target and, if wanted, split",
     "two folders: DIR1,DIR2",
     "a folder of single pictures",
+    "tar archives as of webdataset: a folder of them, train-000000.tar or train-{000000..000099}.tar",
     "synthetic:facades (pairs) and synthetic:seasons (unpaired), which need no files",
 )
 """What is read, for a person."""
@@ -150,6 +151,14 @@ def _found(source: str | Path, wanted: str, readers: tuple[Reader, ...]) -> List
         two = not there and len(halves) == 2 and all(half.is_dir() for half in halves)
     except OSError as error:
         raise DataError(f"{text[:200]} cannot be opened: {error.strerror}; give a folder") from error
+    archives = shards.archives(source)
+    if archives is not None:
+        packed = shards.read(archives, text, wanted=wanted)
+        if packed is None:
+            raise DataError(
+                f"{text} holds no pictures in its {len(archives)} tar archives. {_what_is_read()}"
+            )
+        return packed
     if two:
         sides = Sides(_side(scan(halves[0])), _side(scan(halves[1])))
         _check_filled(text, wanted, sides)

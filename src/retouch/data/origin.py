@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retouch.errors import DataError, PictureError
 from retouch.image import Picture
+from retouch.image.picture import MAX_BYTES
+from retouch.image.read import file_bytes
 
 Size = tuple[int, int]
 """Height and width in pixels."""
@@ -60,17 +63,38 @@ class Part(NamedTuple):
     part: str = WHOLE
 
 
-@dataclass(frozen=True, slots=True)
-class PictureFile:
-    """A picture file, whole or as two halves side by side.
+class File(ABC):
+    """A picture file, whole or as two halves side by side."""
 
-    Args:
-        path: the file.
-        weight: its size in bytes.
-    """
+    __slots__ = ()
 
-    path: Path
-    weight: int
+    if TYPE_CHECKING:
+        # A dataclass would take an inherited property for the default of its field.
+        @property
+        def path(self) -> Path:
+            """Where it lies; what to call it."""
+            ...
+
+        @property
+        def weight(self) -> int:
+            """Its size in bytes."""
+            ...
+
+    @abstractmethod
+    def data(self) -> bytes:
+        """Read its bytes.
+
+        Raises:
+            PictureError: they cannot be read, or are too many.
+        """
+
+    @abstractmethod
+    def picture(self) -> Picture:
+        """Decode it.
+
+        Raises:
+            PictureError: it is no picture that can be read.
+        """
 
     @property
     def label(self) -> str:
@@ -85,13 +109,42 @@ class PictureFile:
         """
         del names, wanted
         try:
-            planes = planes_of(Picture.open(self.path))
+            planes = planes_of(self.picture())
         except PictureError as error:
             raise DataError(
                 f"{error}. It belongs to a data set; `retouch data check FOLDER` lists all such files"
             ) from error
         half = planes.shape[2] // 2
         return {WHOLE: planes, LEFT: planes[..., :half], RIGHT: planes[..., half : 2 * half]}
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFile(File):
+    """A picture file of its own.
+
+    Args:
+        path: the file.
+        weight: its size in bytes.
+    """
+
+    path: Path
+    weight: int
+
+    def data(self) -> bytes:
+        """Read its bytes.
+
+        Raises:
+            PictureError: they cannot be read, or are too many.
+        """
+        return file_bytes(self.path, MAX_BYTES)
+
+    def picture(self) -> Picture:
+        """Decode it.
+
+        Raises:
+            PictureError: it is no picture that can be read.
+        """
+        return Picture.open(self.path)
 
 
 def planes_of(picture: Picture) -> Planes:

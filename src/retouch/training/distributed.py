@@ -12,6 +12,44 @@ import torch
 import torch.distributed as dist
 
 from retouch.errors import TrainingError
+from retouch.training.signals import Stop
+
+
+class Apart(TrainingError):
+    """The processes of a run did not find each other, or lost each other; another try may succeed.
+
+    Args:
+        message: what happened.
+        told: this process was told to end, too, so that nobody waits for its words.
+    """
+
+    def __init__(self, message: str, *, told: bool = False) -> None:
+        super().__init__(message)
+        self.told = told
+
+
+@contextmanager
+def losing(stop: Stop) -> Iterator[None]:
+    """Say in our words that another process has gone.
+
+    Args:
+        stop: whether this one was asked to end.
+
+    Raises:
+        Apart: gloo or NCCL found that another process is not there any more.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        said = str(error)
+        if isinstance(error, dist.DistError) or "gloo/transport" in said or "ncclRemoteError" in said:
+            rank = os.environ.get("RANK", "0")
+            raise Apart(
+                f"process {rank} lost the others ({' '.join(said.split())[:200]}); what they say is the "
+                "reason. Resume the run from its last checkpoint",
+                told=stop.signal is not None,
+            ) from error
+        raise
 
 
 @dataclass(frozen=True)
@@ -75,7 +113,8 @@ def group(device: str, *, patience: float = 3600.0) -> Iterator[Group]:
         The group; it is left at the end.
 
     Raises:
-        TrainingError: The device is not on this machine, or the processes do not find each other.
+        TrainingError: The device is not on this machine.
+        Apart: The processes do not find each other.
     """
     world, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
     place = find_device(device, int(os.environ.get("LOCAL_RANK", "0")))
@@ -89,7 +128,7 @@ def group(device: str, *, patience: float = 3600.0) -> Iterator[Group]:
             "nccl" if place.type == "cuda" else "gloo", timeout=timedelta(seconds=patience)
         )
     except (RuntimeError, ValueError) as error:
-        raise TrainingError(
+        raise Apart(
             f"the {world} processes did not find each other ({error}); start them with torchrun"
         ) from error
     try:

@@ -18,8 +18,8 @@ from retouch.errors import Diverged, InputError, TrainingError
 from retouch.progress import Progress, ProgressCallback
 from retouch.training import files, options
 from retouch.training.average import Average
-from retouch.training.checkpoint import read_state, remove_drafts, write_state
-from retouch.training.distributed import Group, group
+from retouch.training.checkpoint import FILE, read_state, remove_drafts, write_state
+from retouch.training.distributed import Group, group, losing
 from retouch.training.journal import Journal
 from retouch.training.recipe import Batch, Data, Engine, Evaluation, Recipe, Telling, named
 from retouch.training.signals import Stop, listening
@@ -51,6 +51,7 @@ def train(
     out: str | Path,
     *,
     command: Sequence[str] = (),
+    relaunched: bool = False,
     progress: ProgressCallback | None = None,
 ) -> Outcome:
     """Train networks by a recipe, from the beginning.
@@ -62,6 +63,8 @@ def train(
         data: a folder, a table, or ``synthetic:…``.
         out: the folder of the run; it must not hold one yet.
         command: what the user typed, for the record.
+        relaunched: an earlier attempt of this very run may have left something in the folder: its checkpoint,
+            from which the run goes on, or the beginning of a run, which begins anew.
         progress: called after every step, on the first process; an exception from it stops the run
             with a checkpoint.
 
@@ -70,14 +73,14 @@ def train(
 
     Raises:
         DataError: There is nothing to learn from.
-        TrainingError: The folder holds a run already, or the device is not there.
+        TrainingError: The folder holds a run already, the device is not there, or another process has gone.
         InputError: The recipe leaves something open that it does not choose.
         Diverged: The losses are no longer numbers; the message says what to change.
         Cancelled: The run was stopped, after a checkpoint.
     """
     recipe, reasons = recipe.fitted(str(data))
     record = files.Record(recipe.name, str(data), options.flat(recipe), tuple(command), reasons)
-    return _run(recipe, record, Path(out), resume=False, progress=progress)
+    return _run(recipe, record, Path(out), resume=False, relaunched=relaunched, progress=progress)
 
 
 def resume(
@@ -106,11 +109,17 @@ def resume(
     record = files.read_record(Path(out))
     recipe = options.changed(options.changed(named(recipes, record.recipe)(), record.options), changes or {})
     record = replace(record, options=options.flat(recipe))
-    return _run(recipe, record, Path(out), resume=True, progress=progress)
+    return _run(recipe, record, Path(out), resume=True, relaunched=False, progress=progress)
 
 
 def _run(
-    recipe: Recipe, record: files.Record, out: Path, *, resume: bool, progress: ProgressCallback | None
+    recipe: Recipe,
+    record: files.Record,
+    out: Path,
+    *,
+    resume: bool,
+    relaunched: bool,
+    progress: ProgressCallback | None,
 ) -> Outcome:
     engine = recipe.engine
     if not engine.batch:
@@ -121,9 +130,13 @@ def _run(
         processes = stack.enter_context(group(engine.device))
         stack.enter_context(_own_mathematics(engine))
         stop = stack.enter_context(listening())
+        stack.enter_context(losing(stop))
         data = recipe.data(record.data)
+        # The first process says for all: another machine may see a checkpoint that is just being written.
+        resume = processes.any(processes.leads and (resume or (relaunched and (out / FILE).is_file())))
         if processes.leads and not resume:
-            files.open_folder(out, record, data, resume=False)
+            files.open_folder(out, record, data, resume=relaunched)
+            remove_drafts(out)
         processes.wait()
         loop = Loop(recipe, data, processes, out, stop)
         if resume:
@@ -132,9 +145,8 @@ def _run(
             if processes.leads:
                 remove_drafts(out)
                 files.open_folder(out, record, data, resume=True)
-        journal = (
-            Journal.opened(out, engine, since=loop.seen if resume else None) if processes.leads else None
-        )
+        since = loop.seen if resume or relaunched else None
+        journal = Journal.opened(out, engine, since=since) if processes.leads else None
         if journal is not None:
             stack.callback(journal.close)
         return loop.carry_out(journal, progress)

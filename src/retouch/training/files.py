@@ -64,15 +64,8 @@ def open_folder(run: Path, record: Record, data: Data, *, resume: bool) -> None:
         TrainingError: There is a run that would be lost, or the folder cannot be written.
     """
     path = run / RECORD
-    if not resume and path.exists():
-        if not (run / FILE).is_file():
-            raise TrainingError(
-                f"{run} holds a run that has no checkpoint yet, or ended before its first; remove the folder "
-                "if nothing writes to it any more, or choose another --out"
-            )
-        raise TrainingError(
-            f"{run} holds a run already; go on with it (retouch train --resume {run}) or choose another --out"
-        )
+    if not resume:
+        check_free(run)
     text = {
         "recipe": record.recipe,
         "data": record.data,
@@ -90,6 +83,27 @@ def open_folder(run: Path, record: Record, data: Data, *, resume: bool) -> None:
         draft.replace(path)
     except OSError as error:
         raise TrainingError(f"{run} cannot be written ({error.strerror}); choose another --out") from None
+
+
+def check_free(run: Path) -> None:
+    """Refuse a folder that holds a run.
+
+    Args:
+        run: the folder, which need not be there.
+
+    Raises:
+        TrainingError: There is a run that would be lost.
+    """
+    if not (run / RECORD).exists():
+        return
+    if not (run / FILE).is_file():
+        raise TrainingError(
+            f"{run} holds a run that has no checkpoint yet, or ended before its first; remove the folder "
+            "if nothing writes to it any more, or choose another --out"
+        )
+    raise TrainingError(
+        f"{run} holds a run already; go on with it (retouch train --resume {run}) or choose another --out"
+    )
 
 
 def read_record(run: Path) -> Record:
