@@ -3,9 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-DOCS_READY := $(VENV)/.ready-docs
 
-.PHONY: setup demo check test test-all bench docs
+.PHONY: setup demo check test test-all bench docs dist lock
 .DELETE_ON_ERROR:
 
 setup: $(READY)
@@ -17,10 +16,6 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -m venv $(VENV) 2>/dev/null || { $(PYTHON) -m venv --without-pip --clear $(VENV) && \
 	  $(PYTHON) -m pip --python $(BIN)/python install --quiet pip; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
-	@touch $@
-
-$(DOCS_READY): $(READY)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs]"
 	@touch $@
 
 demo: setup
@@ -41,6 +36,22 @@ test-all: setup
 bench: setup
 	@for file in benchmarks/startup.py benchmarks/poisson.py benchmarks/training.py benchmarks/inpaint.py benchmarks/restore.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
-docs: $(DOCS_READY)
+docs: setup
 	$(BIN)/python docs/make.py
-	$(BIN)/zensical build --clean
+	$(BIN)/python docs/reference.py
+	$(BIN)/zensical build --clean --strict
+	$(BIN)/python docs/check.py site
+
+# The wheel is built from the unpacked sdist, so that what is published can be built by others.
+dist: setup
+	rm -rf dist
+	$(BIN)/python -m build
+	@ls -l dist
+
+# uv (pip install uv) chooses the versions; today's stay unless pyproject.toml forbids them.
+lock:
+	uv pip compile --quiet --universal --all-extras --python-version 3.11.5 --no-header --no-annotate \
+	  -c constraints.txt pyproject.toml --output-file constraints.new
+	@grep '^#' constraints.txt > constraints.head
+	@sed 's/ *;.*//' constraints.new | cat constraints.head - > constraints.txt
+	@rm constraints.new constraints.head

@@ -20,11 +20,14 @@ DONE, INTERNAL, REFUSED, CANCELLED = 0, 1, 2, 130
 """The exit codes."""
 
 TOOLS = {
-    "data": "Check training pictures, draw or spoil some, or freeze holes to fill.",
+    "batch": "Do an edit to thousands of pictures, on one machine or many, and record what came of each.",
+    "data": "Check training pictures, draw, spoil or pack some, or freeze holes to fill.",
     "demo": "Run every edit on sample photos and write a page of before/after pictures.",
     "doctor": "Check what works on this machine and say what to install for the rest.",
     "evaluate": "Measure trained weights on pictures: fidelity, texture, recognised classes.",
+    "export": "Write a network as an ONNX file for other programs, checked against the original.",
     "mask": "Make a mask of a picture: from its transparency, a colour, or another picture.",
+    "serve": "Answer programs over HTTP: every edit as a job, health, metrics, a graceful end.",
     "studio": "Open a page in the browser on which every edit can be done, with an HTTP API.",
     "sweep": "Do an edit for every combination of some options, and show the results side by side.",
     "train": "Train a network on your own pictures.",
@@ -32,17 +35,20 @@ TOOLS = {
 }
 
 USAGE_OF_TRAIN = """\
-Usage: retouch train RECIPE --data DATA --out RUN [--OPTION VALUE …]
-       retouch train --resume RUN
+Usage: retouch train RECIPE --data DATA --out RUN [--processes N] [--OPTION VALUE …]
+       retouch train --resume RUN [--processes N]
        retouch train RECIPE --help    shows the recipe's own options
        retouch train --list           lists the recipes"""
 
 GROUPS: dict[str, tuple[str, ...]] = {
-    "data": ("check", "degrade", "holes", "make", "verify"),
+    "data": ("check", "degrade", "holes", "make", "pack", "verify"),
     "evaluate": ("inpaint", "restore"),
     "weights": ("list", "show", "convert", "fetch"),
 }
-"""The tools that are several commands; ``sweep`` is one more, with a command for each edit."""
+"""The tools that are several commands."""
+
+FOR_EACH_EDIT = ("batch", "sweep")
+"""The tools that have a command for each edit."""
 
 
 def reported(words: list[str]) -> int:
@@ -178,7 +184,7 @@ def _unknown(words: Sequence[str]) -> InputError:
     if word.startswith("-"):
         shown = " ".join(["retouch", *within, "--help"])
         return InputError(f"unknown option {word}; an option comes after a command, see: {shown}")
-    kind = "edit" if within == ["sweep"] else "command"
+    kind = "edit" if words[0] in FOR_EACH_EDIT else "command"
     return UnknownName(kind, word, _within(words[0]) if within else _commands())
 
 
@@ -203,7 +209,7 @@ def _edits() -> tuple[str, ...]:
 
 def _within(tool: str) -> tuple[str, ...]:
     """The commands of a tool that is several."""
-    return _edits() if tool == "sweep" else GROUPS.get(tool, ())
+    return _edits() if tool in FOR_EACH_EDIT else GROUPS.get(tool, ())
 
 
 def _help_for(words: Sequence[str]) -> str:
