@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from retouch.image import Box, Picture, native
@@ -58,8 +60,12 @@ class Canvas:
             pixels, unknown = self._exactly(box)
         else:
             pixels, unknown = np.empty((*box.size, 3), np.float32), np.empty(box.size, np.bool_)
-            for rows in _strips(box, level):
-                pixels[rows], unknown[rows] = self._reduced(box.rows(rows), level)
+            strips = list(_strips(box, level))
+            # Not more than the network computes with: other work may have the other cores.
+            with ThreadPoolExecutor(max(min(torch.get_num_threads(), len(strips)), 1)) as threads:
+                seen = threads.map(lambda rows: self._reduced(box.rows(rows), level), strips)
+                for rows, found in zip(strips, seen, strict=True):
+                    pixels[rows], unknown[rows] = found
         return pixels, self.hole(box, level) if unknown.all() else unknown
 
     def hole(self, box: Box, level: int = 0) -> Plane:
@@ -146,8 +152,13 @@ class Canvas:
         count = _summed(known[..., None].astype(np.float32), level)
         hidden = count[..., 0] == 0
         if hidden.any():
-            rest = _summed(pixels, level) / _summed(np.ones((*whole.size, 1), np.float32), level)
-            total[hidden], count[hidden] = rest[hidden], 1
+            blocks = _around(hidden)
+            inside = hidden[blocks]
+            rest = _summed(
+                pixels[tuple(slice(one.start << level, one.stop << level) for one in blocks)], level
+            )
+            total[blocks][inside] = (rest / _areas(whole, level)[blocks])[inside]
+            count[hidden] = 1
         missing = pooled(self._unfilled(whole), 1 << level)
         return total / count, missing | hidden
 
@@ -167,6 +178,21 @@ def _summed(values: Pixels, level: int) -> Pixels:
         rows = values[0::2] + values[1::2]
         values = rows[:, 0::2] + rows[:, 1::2]
     return values
+
+
+def _around(marked: Plane) -> tuple[slice, slice]:
+    """The smallest rows and columns that hold all that is marked."""
+    rows, columns = np.flatnonzero(marked.any(axis=1)), np.flatnonzero(marked.any(axis=0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+
+
+def _areas(box: Box, level: int) -> Pixels:
+    """How many pixels the blocks of a box have, (H, W, 1); those at the right and below may have fewer."""
+    starts = (np.arange(0, size, 1 << level) for size in box.size)
+    rows, columns = (
+        np.minimum(size - start, 1 << level) for size, start in zip(box.size, starts, strict=True)
+    )
+    return np.multiply.outer(rows, columns)[..., None].astype(np.float32)
 
 
 def _strips(box: Box, level: int) -> Iterator[slice]:
