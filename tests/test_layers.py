@@ -88,7 +88,7 @@ def empty_rooms(folder: Path) -> None:
         inside = path.relative_to(SOURCE)
         (package / inside.parent).mkdir(parents=True, exist_ok=True)
         (package / inside).write_text("")
-    for name in ("errors.py", "progress.py", "catalog.py"):
+    for name in ("errors.py", "progress.py", "processes.py", "catalog.py"):
         (package / name).write_text("")
     for task in ("blend", "stylize", "inpaint", "translate", "restore", "invert"):
         (package / "tasks" / task / "edit.py").write_text("")

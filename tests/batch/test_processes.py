@@ -211,15 +211,3 @@ def test_a_process_ends_in_the_middle_of_a_picture_when_its_driver_is_gone(todo:
     assert process.wait(timeout=10) == 0
     assert process.stdout.read() == b""
     process.stdout.close()
-
-
-def test_cores_are_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = sys.modules[processes.__module__]
-    for name in module._THREADS:
-        monkeypatch.delenv(name, raising=False)
-    assert module._environment(3)["OMP_NUM_THREADS"] == "3"
-    monkeypatch.setenv("OMP_NUM_THREADS", "2")
-    assert module._environment(3)["OMP_NUM_THREADS"] == "2"
-    monkeypatch.setenv("OMP_NUM_THREADS", "many")
-    assert module._environment(3)["NUMBA_NUM_THREADS"] == "3"
-    assert module._environment(3)["OMP_NUM_THREADS"] == "3"

@@ -146,23 +146,6 @@ def test_the_last_cell_can_be_stopped_while_it_works(dyed: Dyeing) -> None:
     assert time.perf_counter() - started < 30
 
 
-def test_threads_that_were_asked_for_are_not_exceeded(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
-    monkeypatch.setenv("NUMBA_NUM_THREADS", "many")
-    before = dict(os.environ)
-    environment = workers._environment(6)
-    shares = {name: environment[name] for name in workers._THREADS}
-    assert shares == {
-        "OMP_NUM_THREADS": "6",
-        "OPENBLAS_NUM_THREADS": "2",
-        "MKL_NUM_THREADS": "6",
-        "NUMBA_NUM_THREADS": "6",
-    }
-    assert dict(os.environ) == before
-
-
 def test_a_process_that_cannot_start_is_the_error_of_its_cell(
     dyed: Dyeing, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,8 +14,8 @@ import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from retouch.batch.processes import cores
 from retouch.errors import InputError, MissingDependency
+from retouch.processes import cores
 
 if TYPE_CHECKING:
     from types import ModuleType

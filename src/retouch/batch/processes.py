@@ -17,28 +17,22 @@ import tempfile
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from retouch.batch.item import Item, Row
 from retouch.batch.work import WINDOW, Work
 from retouch.errors import InputError
+from retouch.processes import cores, environment
 
 COMMAND = (sys.executable, "-P", "-m", "retouch.batch.worker")
 """What is started. -P: a file of the current folder must not stand in for a module."""
 
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 _LISTEN = 0.2  # seconds, so that Ctrl-C is heard where waiting shuts it out (Windows)
 _ATTEMPTS = 2  # to do one item
 _STARTS = 3  # to get a process ready; someone may kill one, or memory be short for a moment
 _PAUSES = tuple(2.0**power for power in range(8))  # seconds before the next ones, once a process was ready
 _NONE = "no process could be started for it in some minutes; the machine may be out of memory: run it again"
 _SAID = 1 << 20  # bytes of what a process says that are kept, from one item to the next
-
-
-def cores() -> int:
-    """How many cores this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def processes(work: Work, items: Iterable[Item], *, workers: int | None = None) -> Iterator[Row]:
@@ -87,7 +81,7 @@ class _Crew:
         self.window = WINDOW * count
         self._work = work
         self._count = count
-        self._environment = _environment(max(1, cores() // count))
+        self._environment = environment(max(1, cores() // count))
         self._todo: queue.SimpleQueue[tuple[int, Item] | None] = queue.SimpleQueue()
         self._rows: queue.SimpleQueue[tuple[int, Row] | BaseException] = queue.SimpleQueue()
         self._lock = threading.Lock()
@@ -214,20 +208,6 @@ def _said(process: subprocess.Popen[bytes], question: dict[str, Any]) -> dict[st
     except (OSError, ValueError):
         return None
     return answer if isinstance(answer, dict) else None
-
-
-def _environment(threads: int) -> dict[str, str]:
-    """The parent's environment, with a share of the cores and this very package."""
-    import retouch
-
-    home = str(Path(retouch.__file__).parents[1])
-    path = os.pathsep.join([home, *filter(None, [os.environ.get("PYTHONPATH")])])
-    wished = {name: os.environ.get(name, "") for name in _THREADS}
-    shares = {
-        name: str(min(threads, int(value)) if value.isdecimal() and int(value) else threads)
-        for name, value in wished.items()
-    }
-    return {**os.environ, **shares, "PYTHONPATH": path, "PYTHONUTF8": "1"}
 
 
 def _forget_said(errors: int) -> None:

@@ -165,7 +165,7 @@ def planned(todo: Plan, found: Survey, workers: int | None) -> Result:
         found: what it would do.
         workers: processes that were asked for.
     """
-    from retouch.batch.processes import cores
+    from retouch.processes import cores
 
     workers = cores() if workers is None else workers
     total = None if found.seconds is None else found.seconds * found.todo / max(workers, 1)

@@ -8,15 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from itertools import pairwise
 
+from retouch.processes import cores
+
 Kernel = Callable[..., float | None]
 
 SMALLEST_SHARE = 20_000  # values a thread should get: below, waking it costs more than it saves
-
-
-@lru_cache(maxsize=1)
-def cores() -> int:
-    """How many cores this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def over_rows(kernel: Kernel, rows: int, row_values: int, *arguments: object) -> float:

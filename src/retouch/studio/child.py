@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
+from retouch.processes import environment
 from retouch.studio.failures import Unavailable
 
 Message = Mapping[str, Any]
@@ -81,7 +82,7 @@ class Child:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
-                env=_environment(),
+                env=environment(without=("RETOUCH_TOKEN",)),
                 cwd=folder,
             )
         except OSError as error:
@@ -227,19 +228,6 @@ class Child:
 def _refused(error: OSError) -> Ended:
     """Say that the system starts no process."""
     return Ended(error.errno or 1, error.strerror or str(error))
-
-
-def _environment() -> dict[str, str]:
-    """This process's environment, with this very package, and without what opens the server."""
-    import retouch
-
-    # Absolute, as the child may be in another folder.
-    given = [
-        str(Path(each).absolute()) for each in os.environ.get("PYTHONPATH", "").split(os.pathsep) if each
-    ]
-    path = os.pathsep.join([str(Path(retouch.__file__).absolute().parents[1]), *given])
-    ours = {name: value for name, value in os.environ.items() if name != "RETOUCH_TOKEN"}
-    return {**ours, "PYTHONPATH": path, "PYTHONUTF8": "1"}
 
 
 def resident(pid: int) -> int:

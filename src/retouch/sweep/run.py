@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from retouch.errors import Cancelled, InputError, UnwritablePicture
+from retouch.processes import cores
 from retouch.progress import Progress, ProgressCallback
 from retouch.sweep.ledger import Ledger, Outcome
 from retouch.sweep.plan import Cell, Plan, plan
-from retouch.sweep.workers import Workers, cores
+from retouch.sweep.workers import Workers
 
 _STEPS = 1000  # of progress for each cell
 

@@ -16,24 +16,18 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Self
 
 from retouch.errors import InputError
+from retouch.processes import cores, environment
 
 COMMAND = (sys.executable, "-P", "-m", "retouch.sweep.worker")
 """What is started. -P: a file of the current folder must not stand in for a module."""
 
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 _LISTEN = 0.2  # seconds, so that Ctrl-C is heard where waiting shuts it out (Windows)
 
 Answer = tuple[int, Mapping[str, Any]]
 """The number of a job, and what its process says of it: how far it is, what came of it, or the error."""
-
-
-def cores() -> int:
-    """How many cores this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Workers:
@@ -56,7 +50,7 @@ class Workers:
         self._answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
         self._processes: set[subprocess.Popen[bytes]] = set()
         self._ended = False
-        self._environment = _environment(max(1, cores() // count))
+        self._environment = environment(max(1, cores() // count))
         self._threads = [
             threading.Thread(target=self._serve, name=f"retouch-sweep-{number}", daemon=True)
             for number in range(min(count, len(jobs)))
@@ -151,20 +145,6 @@ class Workers:
         process.wait()
         with self._taking:
             self._processes.discard(process)
-
-
-def _environment(threads: int) -> dict[str, str]:
-    """The parent's environment, with a share of the cores and this very package."""
-    import retouch
-
-    home = str(Path(retouch.__file__).parents[1])
-    path = os.pathsep.join([home, *filter(None, [os.environ.get("PYTHONPATH")])])
-    wished = {name: os.environ.get(name, "") for name in _THREADS}
-    shares = {
-        name: str(min(threads, int(value)) if value.isdecimal() and int(value) else threads)
-        for name, value in wished.items()
-    }
-    return {**os.environ, **shares, "PYTHONPATH": path, "PYTHONUTF8": "1"}
 
 
 def _death(process: subprocess.Popen[bytes], errors: int) -> dict[str, str]:

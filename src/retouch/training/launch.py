@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import IO, Self
 
 from retouch.errors import Cancelled, InputError, TrainingError
+from retouch.processes import cores
 from retouch.training import checkpoint, meeting
 from retouch.training.lifeline import VARIABLE, Lifeline, check_possible
 from retouch.training.signals import Stop, listening
@@ -299,7 +300,7 @@ class Attempt:
         self.folder = Path(self._kept.enter_context(tempfile.TemporaryDirectory(prefix="retouch-attempt-")))
         self._lifeline = Lifeline(self.folder)
         self._kept.callback(self._lifeline.close)
-        threads = max(1, _cores() // place.processes)
+        threads = max(1, cores() // place.processes)
         words = [str(self.folder), str(os.getpid()), *place.torchrun(name), *program]
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter
             [sys.executable, "-m", "retouch.training.torchrun", *words],
@@ -422,11 +423,6 @@ def _progress(run: Path) -> object:
     except OSError:
         return None
     return status.st_ino, status.st_mtime_ns, status.st_size
-
-
-def _cores() -> int:
-    """How many cores this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _free_port() -> int:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from retouch.image import Box, Picture, native
@@ -60,6 +59,8 @@ class Canvas:
             pixels, unknown = self._exactly(box)
         else:
             pixels, unknown = np.empty((*box.size, 3), np.float32), np.empty(box.size, np.bool_)
+            import torch  # here, since whoever only reads the verb's signature needs none
+
             strips = list(_strips(box, level))
             # Not more than the network computes with: other work may have the other cores.
             with ThreadPoolExecutor(max(min(torch.get_num_threads(), len(strips)), 1)) as threads:
